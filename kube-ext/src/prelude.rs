@@ -1,0 +1,1 @@
+//! The traits, nothing else: `use kube_ext::prelude::*;`.

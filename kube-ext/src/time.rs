@@ -1,0 +1,1 @@
+//! Time as kubectl shows it.

@@ -1,0 +1,1 @@
+//! YAML and JSON as kubectl prints and reads them.
