@@ -5,4 +5,3 @@ pub mod columns;
 pub mod pod;
 pub mod prelude;
 pub mod time;
-pub mod yaml;

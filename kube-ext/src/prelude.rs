@@ -1,1 +1,5 @@
 //! The traits, nothing else: `use kube_ext::prelude::*;`.
+
+pub use crate::columns::Columns;
+pub use crate::pod::{ContainerExt, PodExt};
+pub use crate::time::TimeExt;

@@ -1,1 +1,79 @@
 //! kubectl's columns and cells for any resource, and the text table that they make.
+//!
+//! ```
+//! use k8s_openapi::api::core::v1::Pod;
+//! use kube_ext::columns::Columns;
+//!
+//! let names: Vec<_> = Pod::columns().iter().map(|column| column.name).collect();
+//! assert_eq!(names[..5], ["Name", "Ready", "Status", "Restarts", "Age"]);
+//! assert_eq!(Pod::default().cells().len(), names.len());
+//! ```
+
+mod core;
+
+use chrono::{DateTime, Utc};
+
+/// A column of a resource's table, as in the server's `Table` answers.
+///
+/// ```
+/// use kube_ext::columns::Column;
+///
+/// const AGE: Column = Column { name: "Age", priority: 0 };
+/// assert!(!AGE.is_wide());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Column {
+    /// The name as the server spells it; kubectl prints it in capitals.
+    pub name: &'static str,
+    /// 0 for columns that are always shown; others only show in wide output.
+    pub priority: u8,
+}
+
+impl Column {
+    /// Whether the column only shows with `-o wide`.
+    ///
+    /// ```
+    /// use kube_ext::columns::Column;
+    /// assert!(Column { name: "Node", priority: 1 }.is_wide());
+    /// ```
+    pub const fn is_wide(&self) -> bool {
+        self.priority != 0
+    }
+}
+
+/// A resource that can be shown as a row of a table, as `kubectl get` shows it.
+///
+/// For built-in kinds the cells equal those of the API server's `Table` answers (`pkg/printers` of Kubernetes 1.36),
+/// wide ones included. Implement it for your own resources to print them likewise; their columns are the
+/// `additionalPrinterColumns` of the CRD.
+///
+/// ```
+/// use chrono::{DateTime, Utc};
+/// use kube_ext::columns::{Column, Columns};
+///
+/// struct Ship { name: String, guns: u8 }
+///
+/// impl Columns for Ship {
+///     fn columns() -> &'static [Column] {
+///         &[Column { name: "Name", priority: 0 }, Column { name: "Guns", priority: 1 }]
+///     }
+///
+///     fn cells_at(&self, _now: DateTime<Utc>) -> Vec<String> {
+///         vec![self.name.clone(), self.guns.to_string()]
+///     }
+/// }
+///
+/// assert_eq!(Ship { name: "Victory".into(), guns: 104 }.cells(), ["Victory", "104"]);
+/// ```
+pub trait Columns {
+    /// All columns, wide ones included, in the server's order.
+    fn columns() -> &'static [Column];
+
+    /// One cell for each column, with ages by the given clock.
+    fn cells_at(&self, now: DateTime<Utc>) -> Vec<String>;
+
+    /// [`cells_at`](Columns::cells_at) by the system's clock.
+    fn cells(&self) -> Vec<String> {
+        self.cells_at(Utc::now())
+    }
+}

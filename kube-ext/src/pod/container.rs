@@ -1,0 +1,378 @@
+//! [`Container`]: a view of one container of a pod, its spec and its status joined.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::{
+    self as corev1, ContainerStateTerminated, ContainerStatus, EphemeralContainer, Pod, PodSpec,
+};
+use kube::ResourceExt;
+
+use super::summary::{is_sidecar, or_empty};
+use crate::time::TimeExt;
+
+/// One container of a pod: what the spec asks for and what the status says, joined by name. It borrows from the pod.
+///
+/// [`PodExt::containers`](super::PodExt::containers) makes them; [`ContainerExt`] says what they know.
+#[derive(Clone, Copy, Debug)]
+pub struct Container<'a> {
+    spec: ContainerSpec<'a>,
+    status: Option<&'a ContainerStatus>,
+    kind: ContainerKind,
+}
+
+/// What a pod's spec says of a container; ephemeral ones have a type of their own in Kubernetes' API.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{ContainerExt, ContainerSpec, PodExt};
+///
+/// let pod: Pod = serde_json::from_value(serde_json::json!({
+///     "metadata": {}, "spec": {"containers": [{"name": "app", "command": ["sh"]}]},
+/// }))?;
+/// let ContainerSpec::Container(spec) = pod.containers(None)[0].spec() else { unreachable!() };
+/// assert_eq!(spec.command.as_deref(), Some(&["sh".to_owned()][..]));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ContainerSpec<'a> {
+    /// A regular or init container.
+    Container(&'a corev1::Container),
+    /// An ephemeral container, as `kubectl debug` adds them.
+    Ephemeral(&'a EphemeralContainer),
+}
+
+/// In which list of the pod a container stands, and so how it runs.
+///
+/// ```
+/// use kube_ext::pod::ContainerKind;
+/// assert_eq!(ContainerKind::Sidecar.to_string(), "sidecar");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContainerKind {
+    /// Runs to its end before the regular ones start.
+    Init,
+    /// An init container with `restartPolicy: Always`: started before the regular ones, it runs along (KEP-753).
+    Sidecar,
+    /// One of `spec.containers`.
+    Regular,
+    /// Added to a running pod for debugging (KEP-277).
+    Ephemeral,
+}
+
+impl fmt::Display for ContainerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Init => "init",
+            Self::Sidecar => "sidecar",
+            Self::Regular => "regular",
+            Self::Ephemeral => "ephemeral",
+        })
+    }
+}
+
+/// Whether a container waits, runs or has ended.
+///
+/// ```
+/// use kube_ext::pod::State;
+/// assert_eq!(State::Terminated.to_string(), "Terminated");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Not started yet, or waiting to be started again. Also what a status without any state means.
+    Waiting,
+    /// Started and not ended.
+    Running,
+    /// Ended.
+    Terminated,
+    /// The kubelet has not said anything about this container yet.
+    Unknown,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Waiting => "Waiting",
+            Self::Running => "Running",
+            Self::Terminated => "Terminated",
+            Self::Unknown => "Unknown",
+        })
+    }
+}
+
+/// Why no container could be picked.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{Error, PodExt};
+/// assert!(matches!(Pod::default().pick_container(None), Err(Error::NoContainers { .. })));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The pod has no regular container: it was not read from a server, or not whole.
+    #[error("pick a container in pod {pod}: the pod has no containers")]
+    NoContainers {
+        /// `namespace/name` of the pod.
+        pod: String,
+    },
+    /// The pod has no container of this name.
+    #[error("pick container {container} in pod {pod}: no such container, out of: {available}")]
+    NoSuchContainer {
+        /// The name that was asked for.
+        container: String,
+        /// `namespace/name` of the pod.
+        pod: String,
+        /// The names there are, as kubectl lists them: `app, debug (ephem), setup (init)`.
+        available: String,
+    },
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::Container<'_> {}
+}
+
+/// What is known of a container.
+///
+/// Reasons, codes and times are those of its present state; [`last_termination`](ContainerExt::last_termination) tells
+/// of the run before.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{ContainerExt, ContainerKind, PodExt, State};
+///
+/// let pod: Pod = serde_json::from_value(serde_json::json!({
+///     "metadata": {},
+///     "spec": {"containers": [{"name": "app", "image": "example.com/app:1"}]},
+///     "status": {"containerStatuses": [{
+///         "name": "app", "image": "sha256:1234", "imageID": "", "ready": false, "restartCount": 2,
+///         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+///         "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
+///     }]},
+/// }))?;
+/// let app = pod.container("app").ok_or("no app")?;
+///
+/// assert_eq!((app.name(), app.kind(), app.image()), ("app", ContainerKind::Regular, "example.com/app:1"));
+/// assert_eq!((app.state(), app.reason()), (State::Waiting, Some("CrashLoopBackOff")));
+/// assert_eq!(app.message(), Some("back-off 20s"));
+/// assert_eq!((app.exit_code(), app.signal()), (None, None));
+/// assert_eq!((app.ready(), app.restarts(), app.age()), (false, 2, None));
+/// assert_eq!(app.last_termination().map(|ended| ended.exit_code), Some(3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait ContainerExt<'a>: private::Sealed {
+    /// The container's name, unique within its pod.
+    fn name(&self) -> &'a str;
+
+    /// How it runs: init, sidecar, regular or ephemeral.
+    fn kind(&self) -> ContainerKind;
+
+    /// What the pod's spec says of it.
+    fn spec(&self) -> ContainerSpec<'a>;
+
+    /// What the kubelet says of it; `None` before it has said anything.
+    fn container_status(&self) -> Option<&'a ContainerStatus>;
+
+    /// The image as the spec names it, or as the kubelet does when the spec leaves it out; may be empty.
+    fn image(&self) -> &'a str;
+
+    /// Whether it waits, runs or has ended.
+    fn state(&self) -> State;
+
+    /// Why it waits or has ended: `CrashLoopBackOff`, `Completed`, `OOMKilled`, ...
+    fn reason(&self) -> Option<&'a str>;
+
+    /// The longer text beside the reason.
+    fn message(&self) -> Option<&'a str>;
+
+    /// The exit code, once it has ended: 0 to 255, above 128 for a signal.
+    fn exit_code(&self) -> Option<i32>;
+
+    /// The signal that ended it, where the runtime reports one.
+    fn signal(&self) -> Option<i32>;
+
+    /// Whether it passes its readiness probe, or, without one, runs.
+    fn ready(&self) -> bool;
+
+    /// How often it was restarted.
+    fn restarts(&self) -> i32;
+
+    /// How long it has been running; `None` when it is not.
+    fn age(&self) -> Option<TimeDelta> {
+        self.age_at(Utc::now())
+    }
+
+    /// [`age`](ContainerExt::age) by the given clock.
+    fn age_at(&self, now: DateTime<Utc>) -> Option<TimeDelta>;
+
+    /// How its previous run ended, if it had one.
+    fn last_termination(&self) -> Option<&'a ContainerStateTerminated>;
+}
+
+impl<'a> Container<'a> {
+    fn present(&self) -> Option<&'a corev1::ContainerState> {
+        self.status?.state.as_ref()
+    }
+
+    fn terminated(&self) -> Option<&'a ContainerStateTerminated> {
+        self.present()?.terminated.as_ref()
+    }
+}
+
+impl<'a> ContainerExt<'a> for Container<'a> {
+    fn name(&self) -> &'a str {
+        self.spec.name()
+    }
+
+    fn kind(&self) -> ContainerKind {
+        self.kind
+    }
+
+    fn spec(&self) -> ContainerSpec<'a> {
+        self.spec
+    }
+
+    fn container_status(&self) -> Option<&'a ContainerStatus> {
+        self.status
+    }
+
+    fn image(&self) -> &'a str {
+        let asked = match self.spec {
+            ContainerSpec::Container(spec) => spec.image.as_deref(),
+            ContainerSpec::Ephemeral(spec) => spec.image.as_deref(),
+        };
+        asked.or_else(|| Some(self.status?.image.as_str())).unwrap_or_default()
+    }
+
+    fn state(&self) -> State {
+        if self.status.is_none() {
+            return State::Unknown;
+        }
+        match self.present() {
+            Some(state) if state.running.is_some() => State::Running,
+            Some(state) if state.terminated.is_some() => State::Terminated,
+            _ => State::Waiting,
+        }
+    }
+
+    fn reason(&self) -> Option<&'a str> {
+        let state = self.present()?;
+        let waiting = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
+        waiting.or_else(|| self.terminated()?.reason.as_deref()).filter(|reason| !reason.is_empty())
+    }
+
+    fn message(&self) -> Option<&'a str> {
+        let state = self.present()?;
+        let waiting = state.waiting.as_ref().and_then(|waiting| waiting.message.as_deref());
+        waiting.or_else(|| self.terminated()?.message.as_deref()).filter(|message| !message.is_empty())
+    }
+
+    fn exit_code(&self) -> Option<i32> {
+        self.terminated().map(|ended| ended.exit_code)
+    }
+
+    fn signal(&self) -> Option<i32> {
+        self.terminated()?.signal.filter(|signal| *signal != 0)
+    }
+
+    fn ready(&self) -> bool {
+        self.status.is_some_and(|status| status.ready)
+    }
+
+    fn restarts(&self) -> i32 {
+        self.status.map_or(0, |status| status.restart_count)
+    }
+
+    fn age_at(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        self.present()?.running.as_ref()?.started_at.as_ref()?.age_at(now).delta()
+    }
+
+    fn last_termination(&self) -> Option<&'a ContainerStateTerminated> {
+        self.status?.last_state.as_ref()?.terminated.as_ref()
+    }
+}
+
+impl<'a> ContainerSpec<'a> {
+    fn name(&self) -> &'a str {
+        match self {
+            Self::Container(spec) => &spec.name,
+            Self::Ephemeral(spec) => &spec.name,
+        }
+    }
+}
+
+/// Init containers, regular ones, ephemeral ones.
+pub(super) fn all(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
+    init(pod).chain(regular(pod)).chain(ephemeral(pod))
+}
+
+/// The order in which kubectl looks a name up.
+pub(super) fn regular_first(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
+    regular(pod).chain(init(pod)).chain(ephemeral(pod))
+}
+
+/// `FindOrDefaultContainerByName` of kubectl's `pkg/cmd/util/podcmd`.
+pub(super) fn pick<'a>(pod: &'a Pod, name: Option<&str>) -> Result<Container<'a>, Error> {
+    let full_name = || format!("{}/{}", pod.namespace().as_deref().unwrap_or("default"), pod.name_any());
+    let first = regular(pod).next().ok_or_else(|| Error::NoContainers { pod: full_name() })?;
+    let Some(name) = name else { return Ok(first) };
+    regular_first(pod).find(|container| container.spec.name() == name).ok_or_else(|| Error::NoSuchContainer {
+        container: name.to_owned(),
+        pod: full_name(),
+        available: names(pod),
+    })
+}
+
+/// `AllContainerNames` of kubectl's `pkg/cmd/util/podcmd`.
+fn names(pod: &Pod) -> String {
+    let marked = regular(pod).chain(ephemeral(pod)).chain(init(pod)).map(|container| {
+        let name = container.spec.name();
+        match container.kind {
+            ContainerKind::Regular => name.to_owned(),
+            ContainerKind::Ephemeral => format!("{name} (ephem)"),
+            ContainerKind::Init | ContainerKind::Sidecar => format!("{name} (init)"),
+        }
+    });
+    marked.collect::<Vec<_>>().join(", ")
+}
+
+type Statuses = Option<Vec<ContainerStatus>>;
+
+fn init(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
+    specs(pod, |spec| or_empty(spec.init_containers.as_ref())).iter().map(|spec| {
+        let kind = if is_sidecar(spec) { ContainerKind::Sidecar } else { ContainerKind::Init };
+        join(pod, ContainerSpec::Container(spec), kind, |status| &status.init_container_statuses)
+    })
+}
+
+fn regular(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
+    specs(pod, |spec| &spec.containers).iter().map(|spec| {
+        join(pod, ContainerSpec::Container(spec), ContainerKind::Regular, |status| &status.container_statuses)
+    })
+}
+
+fn ephemeral(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
+    specs(pod, |spec| or_empty(spec.ephemeral_containers.as_ref())).iter().map(|spec| {
+        join(pod, ContainerSpec::Ephemeral(spec), ContainerKind::Ephemeral, |status| {
+            &status.ephemeral_container_statuses
+        })
+    })
+}
+
+fn specs<T>(pod: &Pod, list: impl FnOnce(&PodSpec) -> &[T]) -> &[T] {
+    pod.spec.as_ref().map_or(&[], list)
+}
+
+fn join<'a>(
+    pod: &'a Pod,
+    spec: ContainerSpec<'a>,
+    kind: ContainerKind,
+    statuses: impl FnOnce(&'a corev1::PodStatus) -> &'a Statuses,
+) -> Container<'a> {
+    let statuses = pod.status.as_ref().map_or(&[][..], |status| or_empty(statuses(status).as_ref()));
+    Container { spec, status: statuses.iter().find(|status| status.name == spec.name()), kind }
+}

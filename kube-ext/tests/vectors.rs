@@ -1,0 +1,149 @@
+//! The rules of pods, their order and their ages, held against vectors with the answers of Kubernetes' own Go code.
+//!
+//! The vectors lie beside the checkout, in `../shared/conformance`; where they do not, a line says so. What a server
+//! recorded in this repository is held against in `recorded.rs`.
+
+use std::cmp::Ordering;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::Pod;
+use kube_ext::columns::Columns;
+use kube_ext::pod::{PodExt, by_activity, by_logging};
+use kube_ext::time::Age;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The cases of a file; `None`, and a line that says so, when there are no vectors here.
+fn vectors<T: DeserializeOwned>(file: &str) -> Option<T> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
+    if !folder.is_dir() {
+        println!("skipped: no vectors at {}", folder.display());
+        return None;
+    }
+    let text = std::fs::read_to_string(folder.join(file)).expect(file);
+    Some(serde_json::from_str(&text).expect(file))
+}
+
+#[derive(Deserialize)]
+struct PrintCase {
+    name: String,
+    now: DateTime<Utc>,
+    input: serde_json::Value,
+    expected: Vec<Vec<serde_json::Value>>,
+    #[serde(default)]
+    server_cells: Option<Vec<Vec<serde_json::Value>>>,
+}
+
+fn check_pods(file: &str) {
+    let Some(cases) = vectors::<Vec<PrintCase>>(file) else { return };
+    assert!(!cases.is_empty());
+    for case in cases {
+        let expected = case.server_cells.unwrap_or(case.expected);
+        let pods = match case.input.get("items") {
+            Some(items) => items.as_array().expect("items").clone(),
+            None => vec![case.input],
+        };
+        let cells: Vec<Vec<serde_json::Value>> = pods
+            .into_iter()
+            .map(|pod| {
+                let pod: Pod = serde_json::from_value(pod).expect(&case.name);
+                pod.cells_at(case.now).into_iter().map(Into::into).collect()
+            })
+            .collect();
+        assert_eq!(cells, expected, "{file}: {}", case.name);
+    }
+}
+
+#[test]
+fn cells_of_the_pods_of_upstream_tests() {
+    check_pods("printers/printPod.json");
+}
+
+#[test]
+fn cells_of_random_pods() {
+    check_pods("printpod_generated_sample.json");
+}
+
+#[derive(Deserialize)]
+struct ColumnCase {
+    name: String,
+    priority: u8,
+}
+
+#[test]
+fn columns_of_pods() {
+    let Some(mut columns) = vectors::<std::collections::HashMap<String, Vec<ColumnCase>>>("columns.json")
+    else {
+        return;
+    };
+    let expected = columns.remove("printPod").expect("printPod");
+    let expected: Vec<_> = expected.iter().map(|column| (column.name.as_str(), column.priority)).collect();
+    let ours: Vec<_> = Pod::columns().iter().map(|column| (column.name, column.priority)).collect();
+    assert_eq!(ours, expected);
+}
+
+#[derive(Deserialize)]
+struct UpstreamDuration {
+    name: String,
+    func: String,
+    nanos: i64,
+    expected: String,
+}
+
+#[test]
+fn ages_of_upstream_tests() {
+    for case in vectors::<Vec<UpstreamDuration>>("human_duration_upstream.json").unwrap_or_default() {
+        let age = Age::new(TimeDelta::nanoseconds(case.nanos));
+        let text = if case.func == "ShortHumanDuration" { age.short() } else { age.to_string() };
+        assert_eq!(text, case.expected, "{}", case.name);
+    }
+}
+
+#[derive(Deserialize)]
+struct DurationCase {
+    nanos: i64,
+    human: String,
+    short: String,
+}
+
+#[test]
+fn ages_of_random_spans() {
+    for case in vectors::<Vec<DurationCase>>("human_duration_sample.json").unwrap_or_default() {
+        let age = Age::new(TimeDelta::nanoseconds(case.nanos));
+        assert_eq!((age.to_string(), age.short()), (case.human, case.short), "{} ns", case.nanos);
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderCase {
+    a: Pod,
+    b: Pod,
+    #[serde(rename = "active_less")]
+    active: [bool; 2],
+    #[serde(rename = "logging_less")]
+    logging: [bool; 2],
+    now: DateTime<Utc>,
+    min_ready_seconds: i32,
+    #[serde(rename = "a_available")]
+    available: bool,
+    #[serde(rename = "a_ready")]
+    ready: bool,
+}
+
+#[test]
+fn order_and_availability_of_random_pods() {
+    let less =
+        |order: fn(&Pod, &Pod) -> Ordering, a: &Pod, b: &Pod| [order(a, b).is_lt(), order(b, a).is_lt()];
+    for (index, case) in vectors::<Vec<OrderCase>>("podutils_sort_generated_sample.json")
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(less(by_activity, &case.a, &case.b), case.active, "by_activity, case {index}");
+        assert_eq!(less(by_logging, &case.a, &case.b), case.logging, "by_logging, case {index}");
+        assert_eq!(case.a.is_available_at(case.min_ready_seconds, case.now), case.available, "case {index}");
+        assert_eq!(case.a.is_ready(), case.ready, "case {index}");
+    }
+}
