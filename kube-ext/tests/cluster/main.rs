@@ -1,0 +1,11 @@
+//! The crate against a real Kubernetes: the cluster of the current kubeconfig context.
+//!
+//! `cargo test -p kube-ext --test cluster` runs these; a plain `cargo test` does not, since it may run where there is no
+//! cluster. They need a node that can run the image `kube-ext.local/tools:1` (see `.ci/cluster`) and `kubectl` 1.36.
+//! Without a cluster they fail.
+
+mod generate;
+mod random_pods;
+mod real_pods;
+mod support;
+mod text;

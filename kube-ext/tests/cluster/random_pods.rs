@@ -1,0 +1,45 @@
+//! Thousands of random pods, written to the server with their status: its own cells against ours.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube_ext::columns::Columns;
+
+use crate::generate;
+use crate::support::{ServerRow, TestNamespace, client, server_table};
+
+/// How many pods; `KUBE_EXT_TEST_PODS` asks for more.
+const PODS: u64 = 2_000;
+
+#[tokio::test]
+async fn cells_equal_the_servers() {
+    let client = client().await;
+    let count = std::env::var("KUBE_EXT_TEST_PODS").map_or(PODS, |count| count.parse().expect("a number"));
+    let seed = std::env::var("KUBE_EXT_TEST_SEED")
+        .map_or_else(|_| fastrand::u64(..1 << 40), |seed| seed.parse().expect("a number"));
+    println!("KUBE_EXT_TEST_SEED={seed}");
+
+    let namespace = TestNamespace::create(&client, "random").await;
+    namespace.write((seed..seed + count).map(generate::pod).collect()).await;
+    let (columns, rows) = server_table(&client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;
+    namespace.delete().await;
+
+    let ours: Vec<_> =
+        Pod::columns().iter().map(|column| (column.name.to_owned(), i64::from(column.priority))).collect();
+    assert_eq!(ours, columns);
+    // A cluster with all its controllers collects pods whose node does not exist, but not this soon.
+    assert_eq!(rows.len() as u64, count);
+    let different: Vec<_> = rows.iter().filter_map(difference).collect();
+    assert!(
+        different.is_empty(),
+        "{} of {count} pods differ (seed {seed}):\n{}",
+        different.len(),
+        different.join("\n")
+    );
+}
+
+/// What differs between the server's cells and ours, if anything does at any moment of the server's answer.
+pub(crate) fn difference(row: &ServerRow) -> Option<String> {
+    let pod: Pod = serde_json::from_value(row.object.clone()).expect("a pod");
+    let ours: Vec<_> = row.moments().into_iter().map(|now| pod.cells_at(now)).collect();
+    (!ours.contains(&row.cells))
+        .then(|| format!("server: {:?}\nours:   {:?}\npod: {}", row.cells, ours, row.object))
+}

@@ -1,0 +1,154 @@
+//! The cluster of the current kubeconfig context, a namespace of one's own on it, and the server's own tables.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How many requests are under way at once.
+pub(crate) const CONCURRENCY: usize = 32;
+
+/// A client for the cluster of the current context. There is no test without one.
+pub(crate) async fn client() -> Client {
+    let config =
+        kube::Config::infer().await.expect("these tests need a kubeconfig; see .ci/cluster/README.md");
+    let client = Client::try_from(config).expect("client");
+    client.apiserver_version().await.expect("the cluster of the current context answers");
+    client
+}
+
+/// A new namespace in which pods can be created.
+pub(crate) struct TestNamespace {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl TestNamespace {
+    pub(crate) async fn create(client: &Client, purpose: &str) -> Self {
+        let namespace: Namespace =
+            serde_json::from_value(json!({"metadata": {"generateName": format!("kube-ext-{purpose}-")}}))
+                .unwrap();
+        let created = Api::<Namespace>::all(client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .expect("namespace");
+        let name = created.name_any();
+        // The controller manager does this too, a moment later; without one nobody does.
+        let account: ServiceAccount =
+            serde_json::from_value(json!({"metadata": {"name": "default"}})).unwrap();
+        let accounts = Api::<ServiceAccount>::namespaced(client.clone(), &name);
+        match accounts.create(&PostParams::default(), &account).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            created => drop(created.expect("service account")),
+        }
+        Self { client: client.clone(), name }
+    }
+
+    pub(crate) fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Deletes the namespace with all that is in it, finalizers or not.
+    pub(crate) async fn delete(self) {
+        let pods = self.pods();
+        let listed = pods.list_metadata(&ListParams::default()).await.expect("list pods");
+        let held = listed.items.into_iter().filter(|pod| !pod.finalizers().is_empty());
+        let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        stream::iter(held)
+            .for_each_concurrent(CONCURRENCY, |pod| {
+                let (pods, release) = (pods.clone(), &release);
+                async move {
+                    // Gone already is just as well.
+                    let _ = pods.patch(&pod.name_any(), &PatchParams::default(), release).await;
+                }
+            })
+            .await;
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        namespaces.delete(&self.name, &DeleteParams::default()).await.expect("delete namespace");
+    }
+
+    /// Creates each pod, gives it its status, and deletes those that are to be seen terminating.
+    pub(crate) async fn write(&self, pods: Vec<(Pod, Value, bool)>) {
+        let api = self.pods();
+        stream::iter(pods)
+            .map(Ok)
+            .try_for_each_concurrent(CONCURRENCY, |(pod, status, terminating)| {
+                let api = api.clone();
+                async move {
+                    let name = pod.name_any();
+                    let problem = |error: kube::Error| format!("{name}: {error}\nstatus: {status}");
+                    api.create(&PostParams::default(), &pod).await.map_err(problem)?;
+                    let patch = Patch::Merge(json!({"status": status}));
+                    api.patch_status(&name, &PatchParams::default(), &patch).await.map_err(problem)?;
+                    if terminating {
+                        api.delete(&name, &DeleteParams::default()).await.map_err(problem)?;
+                    }
+                    Ok::<(), String>(())
+                }
+            })
+            .await
+            .expect("write pods");
+    }
+}
+
+/// A pod, the server's own cells for it, and when they were asked for.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct ServerRow {
+    /// The clock before the request and after the answer; the server's ages are of a moment between.
+    pub(crate) asked: [DateTime<Utc>; 2],
+    pub(crate) object: Value,
+    pub(crate) cells: Vec<String>,
+}
+
+impl ServerRow {
+    /// The moments at which an age may have changed while the server answered, and the ends.
+    pub(crate) fn moments(&self) -> Vec<DateTime<Utc>> {
+        let [from, to] = self.asked;
+        let mut moments = vec![from];
+        let mut second = from;
+        while second < to {
+            second = DateTime::from_timestamp(second.timestamp() + 1, 0).unwrap();
+            moments.push(second.min(to));
+        }
+        assert!(to - from < TimeDelta::minutes(1), "the server took {}", to - from);
+        moments
+    }
+}
+
+/// The columns (name and priority) and rows of a collection, as the server prints them: `as=Table`, with each object.
+pub(crate) async fn server_table(client: &Client, path: &str) -> (Vec<(String, i64)>, Vec<ServerRow>) {
+    let (mut rows, mut token) = (Vec::new(), String::new());
+    loop {
+        let request = http::Request::get(format!("{path}?includeObject=Object&limit=250&continue={token}"))
+            .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+            .body(Vec::new())
+            .unwrap();
+        let before = Utc::now();
+        let table: Value = client.request(request).await.expect(path);
+        let asked = [before, Utc::now()];
+        assert_eq!(table["kind"], "Table", "{path}");
+        let columns = table["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| (column["name"].as_str().unwrap().to_owned(), column["priority"].as_i64().unwrap()))
+            .collect();
+        for row in table["rows"].as_array().into_iter().flatten() {
+            let cells = row["cells"].as_array().unwrap().iter();
+            rows.push(ServerRow {
+                asked,
+                object: row["object"].clone(),
+                cells: cells
+                    .map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned))
+                    .collect(),
+            });
+        }
+        token = table["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+        if token.is_empty() {
+            return (columns, rows);
+        }
+    }
+}
