@@ -7,5 +7,6 @@
 mod generate;
 mod random_pods;
 mod real_pods;
+mod row;
 mod support;
 mod text;

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube_ext::columns::Columns;
 
 use crate::generate;
-use crate::support::{ServerRow, TestNamespace, client, server_table};
+use crate::row::ServerRow;
+use crate::support::{TestNamespace, client, server_table};
 
 /// How many pods; `KUBE_EXT_TEST_PODS` asks for more.
 const PODS: u64 = 2_000;
@@ -27,19 +28,11 @@ async fn cells_equal_the_servers() {
     assert_eq!(ours, columns);
     // A cluster with all its controllers collects pods whose node does not exist, but not this soon.
     assert_eq!(rows.len() as u64, count);
-    let different: Vec<_> = rows.iter().filter_map(difference).collect();
+    let different: Vec<_> = rows.iter().filter_map(ServerRow::difference).collect();
     assert!(
         different.is_empty(),
         "{} of {count} pods differ (seed {seed}):\n{}",
         different.len(),
         different.join("\n")
     );
-}
-
-/// What differs between the server's cells and ours, if anything does at any moment of the server's answer.
-pub(crate) fn difference(row: &ServerRow) -> Option<String> {
-    let pod: Pod = serde_json::from_value(row.object.clone()).expect("a pod");
-    let ours: Vec<_> = row.moments().into_iter().map(|now| pod.cells_at(now)).collect();
-    (!ours.contains(&row.cells))
-        .then(|| format!("server: {:?}\nours:   {:?}\npod: {}", row.cells, ours, row.object))
 }

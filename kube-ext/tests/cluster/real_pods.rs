@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::random_pods::difference;
 use crate::support::{TestNamespace, client, server_table};
 
 /// The pods, and what each is expected to show at some time.
@@ -131,7 +130,7 @@ async fn cells_equal_the_servers_while_pods_live_and_die() {
     let (started, mut compared, mut seen) = (Instant::now(), 0, BTreeSet::new());
     while !missing.is_empty() {
         for row in server_table(&client, &path).await.1 {
-            if let Some(difference) = difference(&row) {
+            if let Some(difference) = row.difference() {
                 panic!("{difference}");
             }
             compared += 1;

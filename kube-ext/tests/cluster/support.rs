@@ -1,12 +1,16 @@
 //! The cluster of the current kubeconfig context, a namespace of one's own on it, and the server's own tables.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::Utc;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
+use kube::discovery::{ApiCapabilities, ApiResource, Discovery};
 use kube::{Client, ResourceExt};
-use serde::{Deserialize, Serialize};
+use kube_ext::yaml;
 use serde_json::{Value, json};
+
+use crate::row::ServerRow;
 
 /// How many requests are under way at once.
 pub(crate) const CONCURRENCY: usize = 32;
@@ -70,6 +74,23 @@ impl TestNamespace {
         namespaces.delete(&self.name, &DeleteParams::default()).await.expect("delete namespace");
     }
 
+    /// Creates the objects of a manifest, whatever their kinds.
+    pub(crate) async fn create_objects(&self, manifest: &str) {
+        let kinds = kinds(&self.client).await;
+        for object in yaml::manifests(manifest.as_bytes()) {
+            let object = object.expect("manifest");
+            let types = object.types.clone().expect("types");
+            let (resource, _) = kinds
+                .iter()
+                .find(|(kind, _)| kind.api_version == types.api_version && kind.kind == types.kind)
+                .unwrap_or_else(|| panic!("the cluster serves no {types:?}"));
+            let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.name, resource);
+            api.create(&PostParams::default(), &object)
+                .await
+                .unwrap_or_else(|error| panic!("{types:?}: {error}"));
+        }
+    }
+
     /// Creates each pod, gives it its status, and deletes those that are to be seen terminating.
     pub(crate) async fn write(&self, pods: Vec<(Pod, Value, bool)>) {
         let api = self.pods();
@@ -94,28 +115,23 @@ impl TestNamespace {
     }
 }
 
-/// A pod, the server's own cells for it, and when they were asked for.
-#[derive(Deserialize, Serialize)]
-pub(crate) struct ServerRow {
-    /// The clock before the request and after the answer; the server's ages are of a moment between.
-    pub(crate) asked: [DateTime<Utc>; 2],
-    pub(crate) object: Value,
-    pub(crate) cells: Vec<String>,
+/// All kinds that can be listed, every version of them, in a fixed order.
+pub(crate) async fn kinds(client: &Client) -> Vec<(ApiResource, ApiCapabilities)> {
+    let discovery = Discovery::new(client.clone()).run_aggregated().await.expect("discovery");
+    let groups = discovery.groups().flat_map(|group| group.versions().map(move |version| (group, version)));
+    let mut kinds: Vec<_> = groups.flat_map(|(group, version)| group.versioned_resources(version)).collect();
+    kinds.retain(|(_, capabilities)| capabilities.supports_operation(kube::discovery::verbs::LIST));
+    kinds.sort_by_key(|(kind, _)| (kind.group.clone(), kind.version.clone(), kind.plural.clone()));
+    kinds
 }
 
-impl ServerRow {
-    /// The moments at which an age may have changed while the server answered, and the ends.
-    pub(crate) fn moments(&self) -> Vec<DateTime<Utc>> {
-        let [from, to] = self.asked;
-        let mut moments = vec![from];
-        let mut second = from;
-        while second < to {
-            second = DateTime::from_timestamp(second.timestamp() + 1, 0).unwrap();
-            moments.push(second.min(to));
-        }
-        assert!(to - from < TimeDelta::minutes(1), "the server took {}", to - from);
-        moments
-    }
+/// What kubectl prints. It must be there, and must not fail.
+pub(crate) fn kubectl(arguments: &[&str]) -> String {
+    let output =
+        std::process::Command::new("kubectl").args(arguments).output().expect("kubectl is on the PATH");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {}: {errors}", arguments.join(" "));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// The columns (name and priority) and rows of a collection, as the server prints them: `as=Table`, with each object.

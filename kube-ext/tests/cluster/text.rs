@@ -1,1 +1,113 @@
+//! The YAML and JSON of objects of every kind that the cluster serves: kubectl's own text against ours.
 
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+    batch::v1::{CronJob, Job},
+    coordination::v1::Lease,
+    core::v1::{ConfigMap, Event, Pod, Secret, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::Ingress,
+    policy::v1::PodDisruptionBudget,
+    rbac::v1::{Role, RoleBinding},
+};
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::{Client, Resource, ResourceExt};
+use kube_ext::yaml::Yaml;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::generate;
+use crate::support::{TestNamespace, client, kinds, kubectl};
+
+/// A namespace with the objects of `objects.yaml` and some random pods.
+async fn namespace(client: &Client) -> TestNamespace {
+    let namespace = TestNamespace::create(client, "text").await;
+    namespace.create_objects(include_str!("objects.yaml")).await;
+    namespace.write((0..40).map(generate::pod).collect()).await;
+    namespace
+}
+
+#[tokio::test]
+async fn lists_of_every_kind_equal_kubectls() {
+    let client = client().await;
+    let namespace = namespace(&client).await;
+    let (mut compared, mut empty) = (0, 0);
+    for (resource, _) in kinds(&client).await {
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let name = format!("{}.{}.{}", resource.plural, resource.version, resource.group);
+        // Some objects change all the time: compare when none did between two lists.
+        let mut tries = 0..20;
+        let (list, yaml, json) = loop {
+            assert!(tries.next().is_some(), "{name} never stays the same");
+            let before = api.list(&ListParams::default()).await.expect(&name);
+            let yaml = kubectl(&["get", &name, "-A", "-o", "yaml"]);
+            let json = kubectl(&["get", &name, "-A", "-o", "json"]);
+            let after = api.list(&ListParams::default()).await.expect(&name);
+            if before.items == after.items {
+                break (after, yaml, json);
+            }
+        };
+        compared += list.items.len();
+        empty += usize::from(list.items.is_empty());
+        assert_eq!(list.to_yaml().expect(&name), yaml, "yaml of {name}");
+        assert_eq!(list.to_json().expect(&name), json, "json of {name}");
+    }
+    namespace.delete().await;
+    println!("{compared} objects compared; {empty} kinds have none");
+    assert!(compared > 100, "only {compared} objects");
+}
+
+/// Each object of a typed kind, alone.
+async fn check_typed<K>(namespace: &TestNamespace)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Serialize,
+{
+    let (kind, plural) = (K::kind(&()), format!("{}.{}.{}", K::plural(&()), K::version(&()), K::group(&())));
+    let api: Api<K> = Api::namespaced(namespace.client.clone(), &namespace.name);
+    let objects = api.list(&ListParams::default()).await.expect("list").items;
+    assert!(!objects.is_empty(), "no {kind}");
+    for name in objects.iter().map(ResourceExt::name_any) {
+        let get = |format| kubectl(&["get", &plural, &name, "-n", &namespace.name, "-o", format]);
+        // A controller may write to the object meanwhile.
+        let mut tries = 0..20;
+        let (object, yaml, json) = loop {
+            assert!(tries.next().is_some(), "{kind} {name} never stays the same");
+            let before = api.get(&name).await.expect("get");
+            let (yaml, json) = (get("yaml"), get("json"));
+            let after = api.get(&name).await.expect("get");
+            if before.resource_version() == after.resource_version() {
+                break (after, yaml, json);
+            }
+        };
+        assert_eq!(object.to_yaml().expect("yaml"), yaml, "yaml of {kind} {name}");
+        assert_eq!(object.to_json().expect("json"), json, "json of {kind} {name}");
+    }
+}
+
+#[tokio::test]
+async fn typed_objects_equal_kubectls() {
+    let namespace = namespace(&client().await).await;
+    check_typed::<ConfigMap>(&namespace).await;
+    check_typed::<CronJob>(&namespace).await;
+    check_typed::<EndpointSlice>(&namespace).await;
+    check_typed::<Event>(&namespace).await;
+    check_typed::<Ingress>(&namespace).await;
+    check_typed::<Job>(&namespace).await;
+    check_typed::<Lease>(&namespace).await;
+    check_typed::<Pod>(&namespace).await;
+    check_typed::<PodDisruptionBudget>(&namespace).await;
+    check_typed::<Role>(&namespace).await;
+    check_typed::<RoleBinding>(&namespace).await;
+    check_typed::<Secret>(&namespace).await;
+    check_typed::<Service>(&namespace).await;
+    check_typed::<DaemonSet>(&namespace).await;
+    check_typed::<Deployment>(&namespace).await;
+    check_typed::<ReplicaSet>(&namespace).await;
+    check_typed::<StatefulSet>(&namespace).await;
+    namespace.delete().await;
+}

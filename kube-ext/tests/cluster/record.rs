@@ -1,0 +1,72 @@
+//! Records objects of the current context's cluster with Kubernetes' own answers, as data for tests that need no
+//! cluster: `cargo test -p kube-ext --test record`, then look at the change and commit it.
+//!
+//! `pods.jsonl` holds random pods, each with the cells of the server's table; `objects.jsonl` holds objects of many
+//! kinds, each with the text that kubectl prints of it.
+
+mod generate;
+mod row;
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use kube::ResourceExt;
+use kube::api::{Api, DynamicObject, ListParams};
+use serde_json::json;
+
+use support::{TestNamespace, client, kinds, kubectl, server_table};
+
+const PODS: u64 = 400;
+/// How many objects of a kind; the first by name.
+const OBJECTS_OF_A_KIND: usize = 4;
+
+#[tokio::main]
+async fn main() {
+    let client = client().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recorded");
+    fs::create_dir_all(&folder).expect("a folder");
+    let namespace = TestNamespace::create(&client, "record").await;
+    namespace.create_objects(include_str!("objects.yaml")).await;
+    namespace.write((0..PODS).map(generate::pod).collect()).await;
+
+    let (_, rows) = server_table(&client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let mut row = serde_json::to_value(row).expect("JSON");
+            // Nobody reads these, and they are much of the size.
+            row["object"]["metadata"].as_object_mut().expect("metadata").remove("managedFields");
+            row.to_string() + "\n"
+        })
+        .collect();
+    fs::write(folder.join("pods.jsonl"), lines.concat()).expect("write");
+    let different = rows.iter().filter(|row| row.difference().is_some()).count();
+    println!("{} pods; our own cells differ for {different}", lines.len());
+
+    let mut lines = Vec::new();
+    for (resource, _) in kinds(&client).await {
+        let plural = format!("{}.{}.{}", resource.plural, resource.version, resource.group);
+        let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let mut names: Vec<_> = all.list(&ListParams::default()).await.expect("list").items;
+        // Objects that come and go, and those of this run first.
+        names.sort_by_key(|object| (object.namespace().as_ref() != Some(&namespace.name), object.name_any()));
+        for object in names.into_iter().take(OBJECTS_OF_A_KIND) {
+            let (name, scope) = (object.name_any(), object.namespace());
+            let get = |options: &[&str]| {
+                let scope: &[&str] = scope.as_deref().map_or(&[], |scope| &["-n", scope]);
+                kubectl(&[&["get", &plural, &name], scope, options].concat())
+            };
+            let whole = ["-o", "json", "--show-managed-fields"];
+            let (before, yaml, json, after) =
+                (get(&whole), get(&["-o", "yaml"]), get(&["-o", "json"]), get(&whole));
+            if before == after {
+                let object: serde_json::Value = serde_json::from_str(&after).expect("JSON");
+                lines.push(json!({"object": object, "yaml": yaml, "json": json}).to_string() + "\n");
+            }
+        }
+    }
+    fs::write(folder.join("objects.jsonl"), lines.concat()).expect("write");
+    println!("{} objects", lines.len());
+    namespace.delete().await;
+}

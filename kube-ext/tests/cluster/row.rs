@@ -1,0 +1,34 @@
+//! A pod beside the server's own cells for it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::Pod;
+use kube_ext::columns::Columns;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Deserialize, Serialize)]
+pub(crate) struct ServerRow {
+    /// The clock before the request and after the answer; the server's ages are of a moment between.
+    pub(crate) asked: [DateTime<Utc>; 2],
+    pub(crate) object: Value,
+    pub(crate) cells: Vec<String>,
+}
+
+impl ServerRow {
+    /// What differs between the server's cells and ours, if they do at every moment of the server's answer.
+    pub(crate) fn difference(&self) -> Option<String> {
+        let pod: Pod = serde_json::from_value(self.object.clone()).expect("a pod");
+        let ours: Vec<_> = self.moments().into_iter().map(|now| pod.cells_at(now)).collect();
+        let equal = ours.contains(&self.cells);
+        (!equal).then(|| format!("server: {:?}\nours:   {ours:?}\npod: {}", self.cells, self.object))
+    }
+
+    /// The moments at which an age may have changed while the server answered, and the ends.
+    fn moments(&self) -> Vec<DateTime<Utc>> {
+        let [from, to] = self.asked;
+        assert!(to - from < TimeDelta::minutes(1), "the server took {}", to - from);
+        let seconds = from.timestamp() + 1..=to.timestamp();
+        let seconds = seconds.map(|second| DateTime::from_timestamp(second, 0).expect("a time"));
+        [from].into_iter().chain(seconds).chain([to]).collect()
+    }
+}
