@@ -85,13 +85,18 @@ stop() {
   local pid
   if pid=$(pid_of "$1"); then
     kill -KILL -- "-$pid" 2> /dev/null || kill -KILL "$pid" 2> /dev/null || true
-    local end=$((SECONDS + 30))
-    while pid_of "$1" > /dev/null; do
-      [ $SECONDS -lt $end ] || die "$1 of cluster $NAME (pid $pid) does not end"
-      sleep 0.05
-    done
+    has_ended "$1" 30 || die "$1 of cluster $NAME (pid $pid) does not end"
   fi
   rm -f "$CLUSTER/pids/$1"
+}
+
+# Waits until a part has ended: has_ended PART SECONDS
+has_ended() {
+  local end=$((SECONDS + $2))
+  while pid_of "$1" > /dev/null; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.05
+  done
 }
 
 # Runs a command in the node's namespaces: in_node COMMAND...

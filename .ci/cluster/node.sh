@@ -60,9 +60,14 @@ start_node_namespaces() {
   mkdir -p "$CLUSTER"/node/{run,lib,log,sysctl}
   in_node bash -euc "$(declare -f mount_node); mount_node \"\$@\"" - "$CLUSTER" "$CACHE_DIR" \
     > "$CLUSTER/logs/mounts.log" 2>&1 || fail_part mounts "the node's mounts cannot be made"
-  in_node bash -euc "
-    nft add table ip kube-ext-probe && nft delete table ip kube-ext-probe
-  " > "$CLUSTER/logs/nftables.log" 2>&1 || fail_part nftables "kube-proxy needs it, and it does not work here"
+  # Of this machine too the node sees the API server and nothing else, whatever listens on all addresses here.
+  in_node nft -f - << END > "$CLUSTER/logs/nftables.log" 2>&1 || fail_part nftables "kube-proxy needs it, and it does not work here"
+table inet kube-ext {
+  chain link { oifname "eth0" ct state new tcp dport != $SERVER_PORT reject; oifname "eth0" ct state new meta l4proto != tcp reject; }
+  chain output { type filter hook output priority filter; jump link; }
+  chain forward { type filter hook forward priority filter; jump link; }
+}
+END
 }
 
 # Gives the node its own /run, /var/lib and /var/log, so that everything in it can stay at its usual place and none of
