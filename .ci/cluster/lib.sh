@@ -34,6 +34,27 @@ need_commands() {
   for command in "$@"; do command -v "$command" > /dev/null || die "$command is not installed"; done
 }
 
+# The settings of every build, and one build at a time.
+prepare_builds() {
+  mkdir -p "$BIN_DIR" "$IMAGE_DIR"
+  exec 9> "$CACHE_DIR/lock"
+  flock 9
+  # Each module is held to our go.sum; no checksum database is asked.
+  export CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' GOTOOLCHAIN=local GONOSUMDB='*'
+}
+
+# Builds commands of a module into $BIN_DIR unless all is as at the last build: build_module FOLDER LDFLAGS PACKAGE...
+build_module() {
+  local folder=$1 flags=$2 stamp started=$SECONDS
+  shift 2
+  stamp=$(cd "$CLUSTER_DIR/go/$folder" && { go version; echo "$flags"; find . -type f | sort | xargs cat; } | sha256sum)
+  if [ "$(cat "$BIN_DIR/.${folder//\//-}" 2> /dev/null)" = "$stamp" ]; then return 0; fi
+  say "building $folder"
+  (cd "$CLUSTER_DIR/go/$folder" && go build -trimpath -ldflags "$flags" -o "$BIN_DIR/" "$@" >&2)
+  echo "$stamp" > "$BIN_DIR/.${folder//\//-}"
+  say "built $folder in $((SECONDS - started)) s"
+}
+
 # --- What up and down share: a cluster is a folder, $CLUSTER; a process of it is a file, $CLUSTER/pids/PART.
 
 # The addresses of a full cluster are fixed: the same for its certificates, its settings and its checks.

@@ -81,12 +81,12 @@ mount_node() {
     fds+=("$fd")
   done
   mount --bind "$cluster/node/run" /run
-  mount --bind "/proc/self/fd/${fds[0]}/node/lib" /var/lib
-  mount --bind "/proc/self/fd/${fds[0]}/node/log" /var/log
+  mount --no-canonicalize --bind "/proc/self/fd/${fds[0]}/node/lib" /var/lib
+  mount --no-canonicalize --bind "/proc/self/fd/${fds[0]}/node/log" /var/log
   for folder in "$@"; do
     if [ ! -e "$folder" ]; then
       mkdir -p "$folder"
-      mount --bind "/proc/self/fd/${fds[0]}" "$folder"
+      mount --no-canonicalize --bind "/proc/self/fd/${fds[0]}" "$folder"
     fi
     fds=("${fds[@]:1}")
   done
