@@ -33,3 +33,96 @@ need_commands() {
   local command
   for command in "$@"; do command -v "$command" > /dev/null || die "$command is not installed"; done
 }
+
+# The settings of every build, and one build at a time.
+prepare_builds() {
+  mkdir -p "$BIN_DIR" "$IMAGE_DIR"
+  exec 9> "$CACHE_DIR/lock"
+  flock 9
+  # Each module is held to our go.sum; no checksum database is asked.
+  export CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' GOTOOLCHAIN=local GONOSUMDB='*'
+}
+
+# Builds commands of a module into $BIN_DIR unless all is as at the last build: build_module FOLDER LDFLAGS PACKAGE...
+build_module() {
+  local folder=$1 flags=$2 stamp started=$SECONDS
+  shift 2
+  stamp=$(cd "$CLUSTER_DIR/go/$folder" && { go version; echo "$flags"; find . -type f | sort | xargs cat; } | sha256sum)
+  if [ "$(cat "$BIN_DIR/.${folder//\//-}" 2> /dev/null)" = "$stamp" ]; then return 0; fi
+  say "building $folder"
+  (cd "$CLUSTER_DIR/go/$folder" && go build -trimpath -ldflags "$flags" -o "$BIN_DIR/" "$@" >&2)
+  echo "$stamp" > "$BIN_DIR/.${folder//\//-}"
+  say "built $folder in $((SECONDS - started)) s"
+}
+
+# --- What up and down share: a cluster is a folder, $CLUSTER; a process of it is a file, $CLUSTER/pids/PART.
+
+# The addresses of a full cluster are fixed: the same for its certificates, its settings and its checks.
+HOST_LINK=kube-ext0
+HOST_IP=10.244.255.1
+NODE_IP=10.244.255.2
+POD_RANGE=10.244.0.0/24
+SERVICE_RANGE=10.96.0.0/16
+
+use_cluster() {
+  [[ $1 =~ ^[a-z0-9][a-z0-9-]{0,39}$ ]] || die "a cluster's name is of a-z, 0-9 and -, not \"$1\""
+  NAME=$1 CLUSTER=$STATE_DIR/$1
+}
+
+# One up or down at a time for each name. Whatever is started must not inherit the lock: it ends with 9>&-.
+lock_cluster() {
+  mkdir -p -m 700 "$STATE_DIR"
+  exec 9> "$STATE_DIR/.$NAME.lock"
+  flock -w 600 9 || die "another command has held cluster $NAME for 10 minutes"
+}
+
+# When a process started, in clock ticks since boot: with it a pid names one process for good. Empty for none.
+started_at() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2> /dev/null) || return 0
+  # The command's name may hold spaces and brackets; what follows it starts at field 3, and the time is field 22.
+  read -ra stat <<< "${stat##*) }"
+  [ "${stat[0]}" = Z ] || echo "${stat[19]}"
+}
+
+# The pid of a part if that very process still runs: pid_of PART
+pid_of() {
+  local pid started
+  read -r pid started 2> /dev/null < "$CLUSTER/pids/$1" || return 1
+  [ "$(started_at "$pid")" = "$started" ] && echo "$pid"
+}
+
+# Runs a command in the background that outlives the caller and holds none of its files: start PART COMMAND...
+start() {
+  local part=$1
+  shift
+  setsid "$@" > "$CLUSTER/logs/$part.log" 2>&1 < /dev/null 9>&- &
+  echo "$! $(started_at $!)" > "$CLUSTER/pids/$part"
+  disown
+}
+
+# Ends a part and the children in its process group, at once: a cluster that goes down has nothing left to save.
+stop() {
+  local pid
+  if pid=$(pid_of "$1"); then
+    kill -KILL -- "-$pid" 2> /dev/null || kill -KILL "$pid" 2> /dev/null || true
+    has_ended "$1" 30 || die "$1 of cluster $NAME (pid $pid) does not end"
+  fi
+  rm -f "$CLUSTER/pids/$1"
+}
+
+# Waits until a part has ended: has_ended PART SECONDS
+has_ended() {
+  local end=$((SECONDS + $2))
+  while pid_of "$1" > /dev/null; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.05
+  done
+}
+
+# Runs a command in the node's namespaces: in_node COMMAND...
+in_node() {
+  local pid
+  pid=$(pid_of node) || { say "the node of cluster $NAME does not run"; return 1; }
+  nsenter "--net=/proc/$pid/ns/net" "--mount=/proc/$pid/ns/mnt" "--pid=/proc/$pid/ns/pid_for_children" -- "$@"
+}
