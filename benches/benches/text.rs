@@ -38,10 +38,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = Utc::now();
 
     println!("A pod of {} bytes of JSON.\n\n{HEAD}", json.len());
-    compare("`pod.to_yaml()`", || pod.to_yaml(), "`serde_yaml::to_string(&pod)`", || serde_yaml::to_string(&pod));
-    compare("the same, no managedFields", || bare.to_yaml(), "`serde_yaml::to_string`", || serde_yaml::to_string(&bare));
-    compare("`DynamicObject::to_yaml()`", || dynamic.to_yaml(), "`serde_yaml::to_string`", || serde_yaml::to_string(&dynamic));
-    compare("`pod.to_json()`", || pod.to_json(), "`serde_json::to_string_pretty`", || serde_json::to_string_pretty(&pod));
+    compare(
+        "`pod.to_yaml()`",
+        || pod.to_yaml(),
+        "`serde_yaml::to_string(&pod)`",
+        || serde_yaml::to_string(&pod),
+    );
+    compare(
+        "the same, no managedFields",
+        || bare.to_yaml(),
+        "`serde_yaml::to_string`",
+        || serde_yaml::to_string(&bare),
+    );
+    compare(
+        "`DynamicObject::to_yaml()`",
+        || dynamic.to_yaml(),
+        "`serde_yaml::to_string`",
+        || serde_yaml::to_string(&dynamic),
+    );
+    compare(
+        "`pod.to_json()`",
+        || pod.to_json(),
+        "`serde_json::to_string_pretty`",
+        || serde_json::to_string_pretty(&pod),
+    );
     compare("`pod.cells_at(now)`", || pod.cells_at(now), "a naive row", || naive_row(&pod, now));
     Ok(())
 }

@@ -19,7 +19,8 @@ pub fn compare<A, B>(work: &str, ours: impl Fn() -> A, other: &str, theirs: impl
         rounds.sort_by(|a, b| of(a).total_cmp(&of(b)));
         rounds.get(ROUNDS / 2).map_or(f64::NAN, of)
     };
-    let [ours, theirs] = [median(|round| round.0 as f64), median(|round| round.1 as f64)].map(|nanos| nanos / 1e3);
+    let [ours, theirs] =
+        [median(|round| round.0 as f64), median(|round| round.1 as f64)].map(|nanos| nanos / 1e3);
     let ratio = median(|round| round.0 as f64 / round.1 as f64);
     println!("| {work} | {ours:.2} | {other} | {theirs:.2} | {ratio:.2} |");
 }

@@ -3,3 +3,4 @@
 pub use crate::columns::Columns;
 pub use crate::pod::{ContainerExt, PodExt};
 pub use crate::time::TimeExt;
+pub use crate::yaml::Yaml;
