@@ -14,6 +14,26 @@ use crate::time::TimeExt;
 /// One container of a pod: what the spec asks for and what the status says, joined by name. It borrows from the pod.
 ///
 /// [`PodExt::containers`](super::PodExt::containers) makes them; [`ContainerExt`] says what they know.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{ContainerExt, PodExt, State};
+///
+/// let pod: Pod = serde_json::from_value(serde_json::json!({
+///     "metadata": {},
+///     "spec": {"containers": [{"name": "app"}]},
+///     "status": {"containerStatuses": [{
+///         "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2,
+///         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+///         "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
+///     }]},
+/// }))?;
+/// let app = pod.container("app").ok_or("no app")?;
+///
+/// assert_eq!((app.state(), app.reason()), (State::Waiting, Some("CrashLoopBackOff")));
+/// assert_eq!(app.last_termination().map(|ended| ended.exit_code), Some(3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Container<'a> {
     spec: ContainerSpec<'a>,
@@ -140,76 +160,262 @@ mod private {
 ///
 /// Reasons, codes and times are those of its present state; [`last_termination`](ContainerExt::last_termination) tells
 /// of the run before.
-///
-/// ```
-/// use k8s_openapi::api::core::v1::Pod;
-/// use kube_ext::pod::{ContainerExt, ContainerKind, PodExt, State};
-///
-/// let pod: Pod = serde_json::from_value(serde_json::json!({
-///     "metadata": {},
-///     "spec": {"containers": [{"name": "app", "image": "example.com/app:1"}]},
-///     "status": {"containerStatuses": [{
-///         "name": "app", "image": "sha256:1234", "imageID": "", "ready": false, "restartCount": 2,
-///         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
-///         "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
-///     }]},
-/// }))?;
-/// let app = pod.container("app").ok_or("no app")?;
-///
-/// assert_eq!((app.name(), app.kind(), app.image()), ("app", ContainerKind::Regular, "example.com/app:1"));
-/// assert_eq!((app.state(), app.reason()), (State::Waiting, Some("CrashLoopBackOff")));
-/// assert_eq!(app.message(), Some("back-off 20s"));
-/// assert_eq!((app.exit_code(), app.signal()), (None, None));
-/// assert_eq!((app.ready(), app.restarts(), app.age()), (false, 2, None));
-/// assert_eq!(app.last_termination().map(|ended| ended.exit_code), Some(3));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub trait ContainerExt<'a>: private::Sealed {
     /// The container's name, unique within its pod.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.name(), "app");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn name(&self) -> &'a str;
 
     /// How it runs: init, sidecar, regular or ephemeral.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, ContainerKind, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.kind(), ContainerKind::Regular);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn kind(&self) -> ContainerKind;
 
     /// What the pod's spec says of it.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, ContainerSpec, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert!(matches!(app.spec(), ContainerSpec::Container(spec) if spec.command.is_none()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn spec(&self) -> ContainerSpec<'a>;
 
     /// What the kubelet says of it; `None` before it has said anything.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert!(app.container_status().is_some_and(|status| status.started.is_none()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn container_status(&self) -> Option<&'a ContainerStatus>;
 
     /// The image as the spec names it, or as the kubelet does when the spec leaves it out; may be empty.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.image(), "example.com/app:1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn image(&self) -> &'a str;
 
     /// Whether it waits, runs or has ended.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt, State};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.state(), State::Running);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn state(&self) -> State;
 
     /// Why it waits or has ended: `CrashLoopBackOff`, `Completed`, `OOMKilled`, ...
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.reason(), Some("CrashLoopBackOff"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn reason(&self) -> Option<&'a str>;
 
     /// The longer text beside the reason.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.message(), Some("back-off 20s"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn message(&self) -> Option<&'a str>;
 
     /// The exit code, once it has ended: 0 to 255, above 128 for a signal.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"terminated": {"exitCode": 137, "signal": 9}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.exit_code(), Some(137));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn exit_code(&self) -> Option<i32>;
 
     /// The signal that ended it, where the runtime reports one.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"terminated": {"exitCode": 137, "signal": 9}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.signal(), Some(9));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn signal(&self) -> Option<i32>;
 
     /// Whether it passes its readiness probe, or, without one, runs.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": true, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert!(app.ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn ready(&self) -> bool;
 
     /// How often it was restarted.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.restarts(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn restarts(&self) -> i32;
 
     /// How long it has been running; `None` when it is not.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.age(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn age(&self) -> Option<TimeDelta> {
         self.age_at(Utc::now())
     }
 
     /// [`age`](ContainerExt::age) by the given clock.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.age_at("2026-07-22T12:01:00Z".parse()?), Some(chrono::TimeDelta::minutes(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn age_at(&self, now: DateTime<Utc>) -> Option<TimeDelta>;
 
     /// How its previous run ended, if it had one.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// # use kube_ext::pod::{ContainerExt, PodExt};
+    /// # let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {}, "spec": {
+    /// #     "containers": [{"name": "app", "image": "example.com/app:1"}],
+    /// # }, "status": {"containerStatuses": [{
+    /// #     "name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 2, "state": {"running": {"startedAt": "2026-07-22T12:00:00Z"}},
+    /// #     "lastState": {"terminated": {"exitCode": 3}},
+    /// # }]}}))?;
+    /// # let app = pod.container("app").ok_or("no app")?;
+    /// assert_eq!(app.last_termination().map(|ended| ended.exit_code), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn last_termination(&self) -> Option<&'a ContainerStateTerminated>;
 }
 
