@@ -12,6 +12,9 @@ use serde_json::Value;
 
 const INDENT: usize = 2;
 
+/// A text goes on in the next line at the first single space after this column.
+const WIDTH: usize = 80;
+
 /// `value` as a YAML document.
 pub(super) fn to_string(value: &Value) -> Result<String, Unprintable> {
     let mut emitter = Emitter {
@@ -32,7 +35,7 @@ struct Emitter {
     out: String,
     /// The indentation of the collection that is being written; none outside the root.
     indent: Option<usize>,
-    /// The column of the next character, as long as the line is only indentation.
+    /// The column of the next character.
     column: usize,
     /// Whether the last character needs no space after it.
     after_space: bool,
@@ -51,7 +54,7 @@ impl Emitter {
                 number::write_yaml(number, &mut self.out);
                 self.after_scalar();
             }
-            Value::String(text) => self.string(&source::value(text)?),
+            Value::String(text) => self.string(&source::value(text)?, true),
             Value::Array(items) if items.is_empty() => self.empty("[", "]"),
             Value::Object(entries) if entries.is_empty() => self.empty("{", "}"),
             Value::Array(items) => {
@@ -87,11 +90,11 @@ impl Emitter {
     fn key(&mut self, key: &str) -> Result<(), Unprintable> {
         source::key(key)?;
         if is_simple_key(key) {
-            self.string(key);
+            self.string(key, false);
             self.indicator(":", false, false, false);
         } else {
             self.indicator("?", true, false, true);
-            self.string(key);
+            self.string(key, true);
             self.write_indent();
             self.indicator(":", true, false, true);
         }
@@ -144,47 +147,86 @@ impl Emitter {
         self.at_indention = false;
     }
 
+    fn put(&mut self, c: char) {
+        self.out.push(c);
+        self.column += 1;
+    }
+
+    fn put_all(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += if text.is_ascii() { text.len() } else { text.chars().count() };
+    }
+
     fn plain(&mut self, text: &str) {
         self.space();
-        self.out.push_str(text);
+        self.put_all(text);
         self.after_scalar();
     }
 
-    fn string(&mut self, text: &str) {
-        match style(text) {
-            Style::Plain => self.plain(text),
-            Style::SingleQuoted => self.indented(|emitter| emitter.single_quoted(text)),
-            Style::DoubleQuoted => self.double_quoted(text),
-            Style::Literal => self.indented(|emitter| emitter.literal(text)),
-        }
-    }
-
-    /// The lines of a scalar are indented deeper than the collection that it is in.
-    fn indented(&mut self, write: impl FnOnce(&mut Self)) {
+    /// Writes a string; one that `may_fold` may go over many lines.
+    fn string(&mut self, text: &str, may_fold: bool) {
         let outer = self.indent;
-        self.indent = Some(outer.map_or(INDENT, |indent| indent + INDENT));
-        write(self);
+        // The lines of a scalar are indented deeper than the collection that it is in.
+        self.increase_indent_of_scalar();
+        // An escape is at most four times as long as the bytes that it stands for.
+        let may_fold = may_fold && self.column + 4 * text.len() > WIDTH && text.contains(' ');
+        match style(text) {
+            Style::Plain if may_fold => self.folded_plain(text),
+            Style::Plain => self.plain(text),
+            Style::SingleQuoted => self.single_quoted(text, may_fold),
+            Style::DoubleQuoted => self.double_quoted(text, may_fold),
+            Style::Literal => self.literal(text),
+        }
         self.indent = outer;
     }
 
-    fn single_quoted(&mut self, text: &str) {
+    fn increase_indent_of_scalar(&mut self) {
+        self.indent = Some(self.indent.unwrap_or(0) + INDENT);
+    }
+
+    fn folded_plain(&mut self, text: &str) {
+        self.space();
+        let mut after_space = false;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c == ' ' && !after_space && self.column > WIDTH && chars.peek() != Some(&' ') {
+                self.write_indent();
+            } else {
+                self.put(c);
+                self.at_indention = false;
+            }
+            after_space = c == ' ';
+        }
+        self.after_scalar();
+    }
+
+    fn single_quoted(&mut self, text: &str, may_fold: bool) {
         self.indicator("'", true, false, false);
-        let mut after_break = false;
-        for c in text.chars() {
+        let mut previous = None;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
             if is_break(c) {
                 self.line_break(c);
+            } else if c == ' ' {
+                // Neither at the start, nor at the end, nor beside another space.
+                let inside = previous.is_some_and(|c| c != ' ') && chars.peek().is_some_and(|c| *c != ' ');
+                if may_fold && inside && self.column > WIDTH {
+                    self.write_indent();
+                } else {
+                    self.put(c);
+                }
             } else {
                 // White space after a line break is indentation.
-                if after_break {
+                if previous.is_some_and(is_break) {
                     self.write_indent();
                 }
                 if c == '\'' {
-                    self.out.push('\'');
+                    self.put('\'');
                 }
-                self.out.push(c);
+                self.put(c);
                 self.at_indention = false;
             }
-            after_break = is_break(c);
+            previous = Some(c);
         }
         self.indicator("'", false, false, false);
         self.after_scalar();
@@ -193,13 +235,13 @@ impl Emitter {
     fn literal(&mut self, text: &str) {
         self.indicator("|", true, false, false);
         if text.starts_with(|c| c == ' ' || is_break(c)) {
-            self.out.push('2');
+            self.put('2');
         }
         let mut from_end = text.chars().rev();
         match (from_end.next().is_some_and(is_break), from_end.next()) {
-            (false, _) => self.out.push('-'),
-            (true, None) => self.out.push('+'),
-            (true, Some(c)) if is_break(c) => self.out.push('+'),
+            (false, _) => self.put('-'),
+            (true, None) => self.put('+'),
+            (true, Some(c)) if is_break(c) => self.put('+'),
             (true, Some(_)) => {}
         }
         self.line_break('\n');
@@ -212,7 +254,7 @@ impl Emitter {
                 if after_break {
                     self.write_indent();
                 }
-                self.out.push(c);
+                self.put(c);
                 self.at_indention = false;
             }
             after_break = is_break(c);
@@ -225,23 +267,36 @@ impl Emitter {
         self.at_indention = true;
     }
 
-    fn double_quoted(&mut self, text: &str) {
+    fn double_quoted(&mut self, text: &str, may_fold: bool) {
         // go-yaml looks for a byte-order mark at the start of the text instead of at each character.
         let escape_all = text.starts_with('\u{feff}');
         self.indicator("\"", true, false, false);
-        for c in text.chars() {
+        let mut previous = None;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
             if escape_all || !is_printable(c) || is_break(c) || matches!(c, '"' | '\\') {
                 self.escape(c);
+            } else if c == ' '
+                && may_fold
+                && previous.is_some_and(|c| c != ' ')
+                && self.column > WIDTH
+                && chars.peek().is_some()
+            {
+                self.write_indent();
+                // A space that starts a line would be taken for indentation.
+                if chars.peek() == Some(&' ') {
+                    self.put('\\');
+                }
             } else {
-                self.out.push(c);
+                self.put(c);
             }
+            previous = Some(c);
         }
         self.indicator("\"", false, false, false);
         self.after_scalar();
     }
 
     fn escape(&mut self, c: char) {
-        use std::fmt::Write as _;
         let short = match c {
             '\0' => '0',
             '\u{7}' => 'a',
@@ -258,17 +313,17 @@ impl Emitter {
             '\u{2028}' => 'L',
             '\u{2029}' => 'P',
             _ => {
-                // Writing to a string does not fail.
-                let _ = match u32::from(c) {
-                    code @ 0..=0xff => write!(self.out, "\\x{code:02X}"),
-                    code @ 0x100..=0xffff => write!(self.out, "\\u{code:04X}"),
-                    code => write!(self.out, "\\U{code:08X}"),
+                let code = match u32::from(c) {
+                    code @ 0..=0xff => format!("\\x{code:02X}"),
+                    code @ 0x100..=0xffff => format!("\\u{code:04X}"),
+                    code => format!("\\U{code:08X}"),
                 };
+                self.put_all(&code);
                 return;
             }
         };
-        self.out.push('\\');
-        self.out.push(short);
+        self.put('\\');
+        self.put(short);
     }
 }
 
@@ -283,6 +338,14 @@ mod tests {
         let expected =
             "a:\n- - 1\n  - - 2\n- b: []\n  c: {}\n? |-\n  long\n  key\n: - x\nt: |+\n  l\n\nu: null\n";
         assert_eq!(to_string(&value), Ok(expected.to_owned()));
+    }
+
+    #[test]
+    fn long_lines_are_folded_at_single_spaces() {
+        let long = "0123456789".repeat(8);
+        let value = json!({"k": format!("{long}  a b c"), "q": format!("{long}'  a: b"), "d": format!("{long}\t  a")});
+        let expected = format!("d: \"{long}\\t\n  \\ a\"\nk: {long}  a\n  b c\nq: '{long}''  a:\n  b'\n");
+        assert_eq!(to_string(&value), Ok(expected));
     }
 
     #[test]
