@@ -34,10 +34,10 @@ need_commands() {
   for command in "$@"; do command -v "$command" > /dev/null || die "$command is not installed"; done
 }
 
-# The settings of every build, and one build at a time.
+# The settings of every build, and one at a time of each kind, so that no `up` waits for benches: prepare_builds KIND
 prepare_builds() {
   mkdir -p "$BIN_DIR" "$IMAGE_DIR"
-  exec 9> "$CACHE_DIR/lock"
+  exec 9> "$CACHE_DIR/$1.lock"
   flock 9
   # Each module is held to our go.sum; no checksum database is asked.
   export CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' GOTOOLCHAIN=local GONOSUMDB='*'
@@ -61,8 +61,11 @@ build_module() {
 HOST_LINK=kube-ext0
 HOST_IP=10.244.255.1
 NODE_IP=10.244.255.2
+LINK_RANGE=10.244.255.0/30
 POD_RANGE=10.244.0.0/24
 SERVICE_RANGE=10.96.0.0/16
+# Of the routes that only count when the link is gone.
+GUARD_METRIC=4096
 
 use_cluster() {
   [[ $1 =~ ^[a-z0-9][a-z0-9-]{0,39}$ ]] || die "a cluster's name is of a-z, 0-9 and -, not \"$1\""
@@ -71,7 +74,8 @@ use_cluster() {
 
 # One up or down at a time for each name. Whatever is started must not inherit the lock: it ends with 9>&-.
 lock_cluster() {
-  mkdir -p -m 700 "$STATE_DIR"
+  [ -d "$STATE_DIR" ] || { mkdir -p "$STATE_DIR" && chmod 700 "$STATE_DIR"; }
+  [ -O "$STATE_DIR" ] || die "$STATE_DIR belongs to somebody else"
   exec 9> "$STATE_DIR/.$NAME.lock"
   flock -w 600 9 || die "another command has held cluster $NAME for 10 minutes"
 }

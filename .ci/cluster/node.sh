@@ -10,7 +10,7 @@ check_host() {
     fi
   done
   # No route of this machine may lie in our ranges, nor one around them that is not the default route.
-  for range in "$HOST_IP/30" "$POD_RANGE" "$SERVICE_RANGE"; do
+  for range in "$LINK_RANGE" "$POD_RANGE" "$SERVICE_RANGE"; do
     found=$(ip -4 route show table all root "$range"; ip -4 route show table all match "$range" | grep -v ^default || true)
     [ -z "$found" ] || die "this machine already uses addresses of $range: $found"
   done
@@ -30,14 +30,20 @@ check_host() {
 
 # The node's namespaces, with all that they need before Kubernetes starts.
 start_node_namespaces() {
-  local pid
+  local pid range
+  # Should the link go, because the node dies, its addresses must not fall to the default route.
+  for range in "$LINK_RANGE" "$POD_RANGE" "$SERVICE_RANGE"; do
+    ip route add unreachable "$range" metric "$GUARD_METRIC" || fail_part network "no route can be set for $range"
+    echo "$range" >> "$CLUSTER/routes"
+  done
   # pause reaps what shims leave behind. It dies with unshare, and all of the node with it.
   start node unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc "$BIN_DIR/pause"
   pid=$(pid_of node) || fail_part node "its namespaces cannot be made"
   wait_for node "it has a pid namespace" in_node true
 
-  echo "$HOST_LINK" > "$CLUSTER/link"
   ip link add "$HOST_LINK" type veth peer name eth0 netns "$pid" || fail_part node "it cannot have a link to this machine"
+  # Written down only now: the link that was in our way would not be ours to remove.
+  echo "$HOST_LINK" > "$CLUSTER/link"
   ip link set "$HOST_LINK" addrgenmode none
   ip address add "$HOST_IP/30" dev "$HOST_LINK"
   ip link set "$HOST_LINK" up

@@ -1,7 +1,7 @@
 // stern, which benches compare our log streams with.
 module kube-ext/cluster/peers/stern
 
-go 1.26.0
+go 1.26.2
 
 tool github.com/stern/stern
 
