@@ -118,7 +118,8 @@ pub trait Yaml<K: ?Sized> {
 /// fn print(object: &impl Yaml<Dynamic>) -> Result<String, kube_ext::yaml::Error> {
 ///     object.to_yaml()
 /// }
-/// # let _ = print::<kube::core::DynamicObject>;
+/// # let pods = kube::core::ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+/// assert!(print(&kube::core::DynamicObject::new("web-0", &pods)).is_ok());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Dynamic {}
@@ -126,13 +127,14 @@ pub enum Dynamic {}
 /// Marks the [`Yaml`] of an [`ObjectList`] of objects whose type is only known at run time. No value of it exists.
 ///
 /// ```
-/// use kube::core::{DynamicObject, ObjectList};
+/// use kube::core::{DynamicObject, ObjectList, TypeMeta};
 /// use kube_ext::yaml::{DynamicList, Yaml};
 ///
 /// fn print(list: &impl Yaml<DynamicList>) -> Result<String, kube_ext::yaml::Error> {
 ///     list.to_yaml()
 /// }
-/// # let _ = print::<ObjectList<DynamicObject>>;
+/// let types = TypeMeta { api_version: "v1".to_owned(), kind: "PodList".to_owned() };
+/// assert!(print(&ObjectList::<DynamicObject> { types, metadata: Default::default(), items: vec![] }).is_ok());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum DynamicList {}

@@ -3,7 +3,10 @@
 use kube::core::DynamicObject;
 use kube_ext::yaml::{Error, manifests};
 use serde_json::{Value, json};
-use std::io::{self, Read};
+use std::{
+    fmt::Write as _,
+    io::{self, Read},
+};
 
 const HEAD: &str = "apiVersion: v1\nkind: X\n";
 
@@ -81,7 +84,7 @@ fn copies_are_bounded() {
     laughs.push_str("a0: &a0 [lol]\n");
     for i in 1..12 {
         let alias = format!("*a{}, ", i - 1).repeat(10);
-        laughs.push_str(&format!("a{i}: &a{i} [{alias}]\n"));
+        writeln!(laughs, "a{i}: &a{i} [{alias}]").unwrap();
     }
     assert!(error(&laughs).contains("excessive aliasing"));
     let deep = format!("{HEAD}data: {}{}", "[".repeat(600), "]".repeat(600));
