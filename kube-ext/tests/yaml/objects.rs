@@ -53,7 +53,6 @@ metadata:
 fn typed_objects() {
     assert_eq!(pod("a").to_yaml().unwrap(), POD);
     assert_eq!(Arc::new(pod("a")).to_yaml().unwrap(), POD);
-    assert_eq!(Box::new(pod("a")).to_yaml().unwrap(), POD);
     let shirt = Shirt { metadata: metadata("a"), spec: ShirtSpec { size: 4.0 } };
     let expected = "apiVersion: example.com/v1\nkind: Shirt\nmetadata:\n  name: a\nspec:\n  size: 4\n";
     assert_eq!(shirt.to_yaml().unwrap(), expected);
@@ -154,7 +153,7 @@ spec:
     assert!(!default.contains("managedFields"), "{default}");
     let all = object.to_yaml_with(&Options::default().managed_fields(true).status(false)).unwrap();
     assert!(all.contains("- manager: kubectl") && !all.contains("status"), "{all}");
-    let in_list = vec![object].to_yaml_with(&Options::neat()).unwrap();
+    let in_list = [object].to_yaml_with(&Options::neat()).unwrap();
     assert!(!in_list.contains("status") && !in_list.contains("uid: u"), "{in_list}");
 }
 
@@ -175,7 +174,7 @@ fn what_kubectl_refuses_is_an_error_with_a_name() {
     let mut config = ConfigMap { metadata: metadata("a"), ..ConfigMap::default() };
     config.metadata.namespace = Some("default".to_owned());
     config.data = Some([("k".to_owned(), "\u{7f}".to_owned())].into());
-    let error = vec![ConfigMap::default(), config.clone()].to_yaml().unwrap_err();
+    let error = [ConfigMap::default(), config.clone()].to_yaml().unwrap_err();
     assert_eq!(
         error.to_string(),
         "print ConfigMap default/a: yaml: control characters are not allowed (U+007F)"
