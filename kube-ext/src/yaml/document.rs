@@ -55,6 +55,7 @@ pub(super) fn read(text: &str) -> Result<Option<(Value, usize)>, Failure> {
     let mut options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
+        bom_inside_document_as_content: true,
     };
     options.set_emit_comments(false);
     let mut reader = Reader {

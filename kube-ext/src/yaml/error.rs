@@ -7,10 +7,10 @@ use std::fmt;
 /// ```
 /// use kube_ext::yaml::manifests;
 ///
-/// let error = manifests("kind: A\n---\nkind: [\n".as_bytes()).last().unwrap().unwrap_err();
+/// let error = manifests("kind: A\n---\nkind: 'A\n".as_bytes()).last().unwrap().unwrap_err();
 /// let position = error.position().unwrap();
 /// assert_eq!(position.document, 2);
-/// assert_eq!(position.to_string(), "document 2, line 4, column 1");
+/// assert_eq!(position.to_string(), "document 2, line 3, column 7");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

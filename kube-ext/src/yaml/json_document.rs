@@ -1,4 +1,4 @@
-//! Reads JSON documents. Keys may not be given twice, which serde_json would not notice.
+//! Reads JSON documents. Keys may not be given twice, which `serde_json` would not notice.
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;

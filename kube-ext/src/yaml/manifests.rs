@@ -34,6 +34,8 @@ pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 /// Aliases and `<<` merges work; copies are bounded. In two ways it is stricter than kubectl: a key that is given
 /// twice is an error, and so is text after `...`, which kubectl drops without a word.
 ///
+/// Like YAML 1.2, and unlike go-yaml, it takes U+0085, U+2028 and U+2029 for characters of a text, not for line breaks.
+///
 /// One document is held at a time, of at most [`MAX_DOCUMENT_BYTES`].
 ///
 /// # Errors

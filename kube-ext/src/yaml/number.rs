@@ -77,7 +77,7 @@ fn go_float(scientific: String) -> String {
     let Ok(power) = exponent.parse::<i32>() else {
         return scientific;
     };
-    if power < -4 || power >= 6 {
+    if !(-4..6).contains(&power) {
         let sign = if power < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", power.abs());
     }

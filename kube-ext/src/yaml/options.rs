@@ -119,7 +119,7 @@ impl Options {
     /// let object = DynamicObject { types: None, metadata: ObjectMeta::default(), data: serde_json::json!({}) };
     /// let pods = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
     /// let text = object.to_yaml_with(&Options::default().api_resource(&pods))?;
-    /// assert_eq!(text, "apiVersion: v1\nkind: Pod\nmetadata: {}\n");
+    /// assert_eq!(text, "apiVersion: v1\nkind: Pod\n");
     /// # Ok::<(), kube_ext::yaml::Error>(())
     /// ```
     pub fn api_resource(mut self, resource: &ApiResource) -> Self {

@@ -118,7 +118,8 @@ pub trait Yaml<K: ?Sized> {
 /// fn print(object: &impl Yaml<Dynamic>) -> Result<String, kube_ext::yaml::Error> {
 ///     object.to_yaml()
 /// }
-/// # let _ = print::<kube::core::DynamicObject>;
+/// # let pods = kube::core::ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+/// assert!(print(&kube::core::DynamicObject::new("web-0", &pods)).is_ok());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Dynamic {}
@@ -126,13 +127,14 @@ pub enum Dynamic {}
 /// Marks the [`Yaml`] of an [`ObjectList`] of objects whose type is only known at run time. No value of it exists.
 ///
 /// ```
-/// use kube::core::{DynamicObject, ObjectList};
+/// use kube::core::{DynamicObject, ObjectList, TypeMeta};
 /// use kube_ext::yaml::{DynamicList, Yaml};
 ///
 /// fn print(list: &impl Yaml<DynamicList>) -> Result<String, kube_ext::yaml::Error> {
 ///     list.to_yaml()
 /// }
-/// # let _ = print::<ObjectList<DynamicObject>>;
+/// let types = TypeMeta { api_version: "v1".to_owned(), kind: "PodList".to_owned() };
+/// assert!(print(&ObjectList::<DynamicObject> { types, metadata: Default::default(), items: vec![] }).is_ok());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum DynamicList {}
@@ -157,14 +159,14 @@ where
     K: Resource + Serialize,
     K::DynamicType: Default,
 {
-    methods!(|object, options| tree(object, Some(&types_of::<K>()), options));
+    methods!(|object, options| tree(object, &Kind::Static(types_of::<K>()), options));
 }
 
 impl<K> Yaml<Dynamic> for K
 where
     K: Resource<DynamicType = ApiResource> + Serialize,
 {
-    methods!(|object, options| tree(object, options.types(), options));
+    methods!(|object, options| tree(object, &Kind::Dynamic(options.types()), options));
 }
 
 impl<K> Yaml<K> for [K]
@@ -172,14 +174,14 @@ where
     K: Resource + Serialize,
     K::DynamicType: Default,
 {
-    methods!(|objects, options| list(objects, Some(&types_of::<K>()), options));
+    methods!(|objects, options| list(objects, &Kind::Static(types_of::<K>()), options));
 }
 
 impl<K> Yaml<Dynamic> for [K]
 where
     K: Resource<DynamicType = ApiResource> + Serialize,
 {
-    methods!(|objects, options| list(objects, options.types(), options));
+    methods!(|objects, options| list(objects, &Kind::Dynamic(options.types()), options));
 }
 
 impl<K> Yaml<K> for ObjectList<K>
@@ -187,7 +189,7 @@ where
     K: Resource + Serialize + Clone,
     K::DynamicType: Default,
 {
-    methods!(|list_of, options| list(&list_of.items, Some(&types_of::<K>()), options));
+    methods!(|list_of, options| list(&list_of.items, &Kind::Static(types_of::<K>()), options));
 }
 
 impl<K> Yaml<DynamicList> for ObjectList<K>
@@ -196,8 +198,25 @@ where
 {
     methods!(|list_of, options| {
         let types = item_types(&list_of.types);
-        list(&list_of.items, types.as_ref().or(options.types()), options)
+        list(&list_of.items, &Kind::Dynamic(types.as_ref().or(options.types())), options)
     });
+}
+
+/// Where apiVersion and kind of an object come from when it has none.
+enum Kind<'a> {
+    /// From its Rust type.
+    Static(TypeMeta),
+    /// From what is known beside it, if anything is.
+    Dynamic(Option<&'a TypeMeta>),
+}
+
+impl Kind<'_> {
+    fn types(&self) -> Option<&TypeMeta> {
+        match self {
+            Self::Static(types) => Some(types),
+            Self::Dynamic(types) => *types,
+        }
+    }
 }
 
 fn types_of<K>() -> TypeMeta
@@ -216,12 +235,12 @@ pub(super) fn item_types(list: &TypeMeta) -> Option<TypeMeta> {
 }
 
 /// The tree of values of one object, as it is printed.
-fn tree<K>(object: &K, types: Option<&TypeMeta>, options: &Options) -> Result<Value, Error>
+fn tree<K>(object: &K, kind: &Kind<'_>, options: &Options) -> Result<Value, Error>
 where
     K: Resource + Serialize,
 {
     let error = |message: String| {
-        let kind = types.map_or("object", |types| types.kind.as_str());
+        let kind = kind.types().map_or("object", |types| types.kind.as_str());
         Error::Serialize { object: describe(kind, object.meta()), message }
     };
     let mut tree = match serde_json::to_value(object) {
@@ -231,20 +250,27 @@ where
     };
     let absent = |field: &str| tree.get(field).is_none_or(|value| matches!(value.as_str(), Some("") | None));
     if absent("apiVersion") || absent("kind") {
-        let types = types.ok_or_else(|| Error::MissingType { object: describe("object", object.meta()) })?;
+        let types =
+            kind.types().ok_or_else(|| Error::MissingType { object: describe("object", object.meta()) })?;
         tree.insert("apiVersion".to_owned(), types.api_version.clone().into());
         tree.insert("kind".to_owned(), types.kind.clone().into());
     }
     options.trim(&mut tree);
+    // A dynamic object does not tell absent metadata from empty metadata. A server's object always has a name in it, so
+    // that empty means absent; kubectl's typed objects, like ours, always have it.
+    let empty = |metadata: &Value| metadata.as_object().is_some_and(Map::is_empty);
+    if matches!(kind, Kind::Dynamic(_)) && tree.get("metadata").is_some_and(empty) {
+        tree.remove("metadata");
+    }
     Ok(Value::Object(tree))
 }
 
 /// kubectl's `List` of objects.
-fn list<K>(objects: &[K], types: Option<&TypeMeta>, options: &Options) -> Result<Value, Error>
+fn list<K>(objects: &[K], kind: &Kind<'_>, options: &Options) -> Result<Value, Error>
 where
     K: Resource + Serialize,
 {
-    let items = objects.iter().map(|object| tree(object, types, options)).collect::<Result<Vec<_>, _>>()?;
+    let items = objects.iter().map(|object| tree(object, kind, options)).collect::<Result<Vec<_>, _>>()?;
     let mut list = Map::new();
     list.insert("apiVersion".to_owned(), "v1".into());
     list.insert("items".to_owned(), items.into());

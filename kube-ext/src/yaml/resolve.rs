@@ -45,8 +45,7 @@ pub(super) fn is_base60(text: &str) -> bool {
         && first.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         && sixtieths.peek().is_some()
         && sixtieths.all(|part| match part.as_bytes() {
-            [digit] => digit.is_ascii_digit(),
-            [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+            [digit] | [b'0'..=b'5', digit] => digit.is_ascii_digit(),
             _ => false,
         })
         && fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_')

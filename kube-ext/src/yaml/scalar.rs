@@ -63,8 +63,7 @@ fn analyze(value: &str) -> Analysis {
     while let Some(c) = chars.next() {
         let before_blank = chars.peek().is_none_or(|next| matches!(next, ' ' | '\t'));
         indicators |= match (c, previous) {
-            ('#' | ',' | '[' | ']' | '{' | '}' | '&' | '*', None)
-            | ('!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`', None) => true,
+            (c, None) if "#,[]{}&*!|>'\"%@`".contains(c) => true,
             ('?' | '-', None) | (':', _) => before_blank,
             ('#', Some(previous)) => matches!(previous, ' ' | '\t' | '\0') || is_break(previous),
             _ => false,
