@@ -115,7 +115,7 @@ pub trait Yaml<K: ?Sized> {
 /// ```
 /// use kube_ext::yaml::{Dynamic, Yaml};
 ///
-/// fn print(object: &impl Yaml<Dynamic>) -> Result<String, kube_ext::yaml::Error> {
+/// fn print<K: Yaml<Dynamic>>(object: &K) -> Result<String, kube_ext::yaml::Error> {
 ///     object.to_yaml()
 /// }
 /// # let pods = kube::core::ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
@@ -130,7 +130,7 @@ pub enum Dynamic {}
 /// use kube::core::{DynamicObject, ObjectList, TypeMeta};
 /// use kube_ext::yaml::{DynamicList, Yaml};
 ///
-/// fn print(list: &impl Yaml<DynamicList>) -> Result<String, kube_ext::yaml::Error> {
+/// fn print<L: Yaml<DynamicList>>(list: &L) -> Result<String, kube_ext::yaml::Error> {
 ///     list.to_yaml()
 /// }
 /// let types = TypeMeta { api_version: "v1".to_owned(), kind: "PodList".to_owned() };
