@@ -335,7 +335,7 @@ where
 }
 
 /// If a pod is missing, kubectl looks whether its namespace is, too.
-async fn get_failure<K: Clone>(api: &Api<K>, err: kube::Error) -> Failure {
+async fn get_failure<K: Clone + Resource>(api: &Api<K>, err: kube::Error) -> Failure {
     if let (kube::Error::Api(status), Some(namespace)) = (&err, api.namespace())
         && status.code == 404
         && namespace != "default"
