@@ -2,7 +2,7 @@
 use std::{
     fmt::Debug,
     fs::File,
-    io::{self, Read, Write as _},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -20,7 +20,7 @@ use kube_ext::{
     columns::Table,
     yaml::{self, Options, Yaml as _},
 };
-use kube_ext_examples::{ClusterArgs, Failure, status_text};
+use kube_ext_examples::{ClusterArgs, Failure, print, status_text, type_and_name};
 use serde::de::DeserializeOwned;
 
 /// How many objects are asked for at once, as kubectl does.
@@ -28,7 +28,7 @@ const PAGE: u32 = 500;
 
 /// Shows pods as kubectl does.
 #[derive(Parser)]
-#[command(name = "get")]
+#[command(name = "get", args_override_self = true)]
 #[expect(clippy::struct_excessive_bools, reason = "kubectl's flags, one each")]
 struct Args {
     /// `pods`, `pods NAME...` or `pods/NAME...`.
@@ -105,7 +105,7 @@ impl Args {
             }
             .to_owned()));
         }
-        if !["pods", "pod", "po"].contains(&kind.to_lowercase().as_str()) {
+        if !is_pods(&kind) {
             let kind = kind.split('.').next().unwrap_or_default();
             return Err(Failure(format!("error: the server doesn't have a resource type {kind:?}")));
         }
@@ -129,6 +129,10 @@ impl Args {
     }
 }
 
+fn is_pods(kind: &str) -> bool {
+    ["pods", "pod", "po"].contains(&kind.to_lowercase().as_str())
+}
+
 /// The kind and names of arguments such as `pods/web-0`.
 fn split_paths(paths: &[String]) -> Result<(String, Vec<String>), Failure> {
     let mut of = None;
@@ -144,7 +148,7 @@ fn split_paths(paths: &[String]) -> Result<(String, Vec<String>), Failure> {
             return Err(Failure(message.to_owned()));
         }
         // Another kind than pods is named first in the error.
-        if of.is_none() || !["pods", "pod", "po"].contains(&kind) {
+        if of.is_none() || !is_pods(kind) {
             of = Some(kind.to_owned());
         }
         names.push(name.to_owned());
@@ -173,7 +177,14 @@ error: there is no need to specify a resource type as a separate argument when p
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(&Args::parse()).await {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            let _ = err.print();
+            return if err.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failures) => {
             for failure in failures {
@@ -234,9 +245,10 @@ fn nothing_found(args: &Args, namespace: &str) {
 
 /// Shows what a file holds; no cluster is asked.
 fn show_file(args: &Args, path: &Path, as_table: bool) -> Result<(), Failure> {
-    if !args.what.is_empty() {
-        let message = "error: when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well";
-        return Err(Failure(message.to_owned()));
+    match args.what.as_slice() {
+        [] => {}
+        [kind] if is_pods(kind) => {}
+        _ => return Err(Failure("error: with --filename, name no objects and no kind but pods".to_owned())),
     }
     if args.watching() || args.selector.is_some() || args.field_selector.is_some() {
         return Err(Failure("error: watching and selecting need a cluster, not --filename".to_owned()));
@@ -449,7 +461,7 @@ impl Printer<Pod> for Rows<'_> {
 
     fn print(&mut self) -> Result<bool, Failure> {
         let found = !self.table.is_empty();
-        write(&self.table.take())?;
+        print(&self.table.take())?;
         Ok(found)
     }
 }
@@ -509,23 +521,7 @@ impl Printer<DynamicObject> for Documents<'_> {
     fn print(&mut self) -> Result<bool, Failure> {
         let objects = std::mem::take(&mut self.objects);
         let text = self.text(&objects).map_err(|err| Failure(format!("error: {err}")))?;
-        write(&text)?;
+        print(&text)?;
         Ok(!objects.is_empty())
     }
-}
-
-/// An object as `-o name` shows it: `pod/web-0`, `deployment.apps/web`.
-fn type_and_name(object: &DynamicObject) -> String {
-    let types = object.types.clone().unwrap_or_default();
-    let kind = types.kind.to_lowercase();
-    match types.api_version.split_once('/') {
-        Some((group, _)) => format!("{kind}.{group}/{}", object.name_any()),
-        None => format!("{kind}/{}", object.name_any()),
-    }
-}
-
-fn write(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.map_err(|err| Failure(format!("error: standard output: {err}")))
 }

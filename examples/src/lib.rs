@@ -1,9 +1,15 @@
 //! What the examples share: the connection to the cluster, and errors in kubectl's words.
-use std::{fmt, io, path::PathBuf};
+use std::{
+    error::Error as _,
+    fmt,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use kube::{
-    Client, Config,
+    Client, Config, ResourceExt as _,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+    core::DynamicObject,
 };
 
 /// Which cluster to talk to.
@@ -21,7 +27,7 @@ impl ClusterArgs {
     /// A client, and the namespace that is meant when none is named.
     ///
     /// # Errors
-    /// When the kubeconfig cannot be read, or has no such context; the cluster is not asked yet.
+    /// When the kubeconfig cannot be read or has no such context, or the cluster does not answer.
     pub async fn connect(&self) -> Result<(Client, String), Failure> {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = match &self.kubeconfig {
@@ -29,9 +35,33 @@ impl ClusterArgs {
             None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
             None => Config::infer().await.map_err(|err| Failure(format!("error: {err}")))?,
         };
-        let namespace = config.default_namespace.clone();
-        Ok((Client::try_from(config)?, namespace))
+        let (server, namespace) = (config.cluster_url.clone(), config.default_namespace.clone());
+        let client = Client::try_from(config)?;
+        // Asked once, a server that is not there is one error, however many requests were to come. That it refuses
+        // this one says nothing about them.
+        match client.apiserver_version().await {
+            Ok(_) | Err(kube::Error::Api(_)) => Ok((client, namespace)),
+            Err(err) if is_refused(&err) => {
+                let server = server.authority().map_or("", |authority| authority.as_str());
+                Err(Failure(format!(
+                    "The connection to the server {server} was refused - did you specify the right host or port?"
+                )))
+            }
+            Err(err) => Err(err.into()),
+        }
     }
+}
+
+/// Whether nobody listens where the server should be.
+fn is_refused(err: &kube::Error) -> bool {
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        if err.downcast_ref().is_some_and(|err: &io::Error| err.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = err.source();
+    }
+    false
 }
 
 /// Why a command failed, in the words that kubectl prints for it.
@@ -81,4 +111,24 @@ pub fn status_text(status: &kube::core::Status) -> String {
         "Unauthorized" => format!("error: You must be logged in to the server ({message})"),
         reason => format!("Error from server ({reason}): {message}"),
     }
+}
+
+/// An object as `-o name` shows it: `pod/web-0`, `deployment.apps/web`.
+pub fn type_and_name(object: &DynamicObject) -> String {
+    let types = object.types.clone().unwrap_or_default();
+    let kind = types.kind.to_lowercase();
+    match types.api_version.split_once('/') {
+        Some((group, _)) => format!("{kind}.{group}/{}", object.name_any()),
+        None => format!("{kind}/{}", object.name_any()),
+    }
+}
+
+/// Prints a text at once, so that whoever reads it over a pipe sees it.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|err| Failure(format!("error: standard output: {err}")))
 }
