@@ -112,7 +112,18 @@ impl Table {
         Self { headers: headers.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// Shows the columns of every priority, as `-o wide` does; example at [`Header::wide`].
+    /// Shows the columns of every priority, as `-o wide` does.
+    ///
+    /// ```
+    /// use chrono::Utc;
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::Table;
+    ///
+    /// let mut table = Table::new::<Pod>();
+    /// table.push(&Pod::default(), Utc::now());
+    /// assert!(!table.to_string().contains("NOMINATED NODE"));
+    /// assert!(table.wide(true).to_string().contains("NOMINATED NODE"));
+    /// ```
     #[must_use]
     pub fn wide(mut self, wide: bool) -> Self {
         self.wide = wide;
@@ -134,15 +145,36 @@ impl Table {
         self
     }
 
-    /// Puts a `NAMESPACE` column before all others, as `--all-namespaces` does; example at [`Row::of`].
+    /// Puts a `NAMESPACE` column before all others, as `--all-namespaces` does.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::{Row, Table};
+    ///
+    /// let mut pod = Pod::default();
+    /// pod.metadata.namespace = Some("default".into());
+    /// let mut table = Table::with_headers(["Name"]).namespaces(true);
+    /// table.push_row(Row::new(["web-0"]).of(&pod));
+    /// assert_eq!(table.to_string(), "NAMESPACE   NAME\ndefault     web-0\n");
+    /// ```
     #[must_use]
     pub fn namespaces(mut self, namespaces: bool) -> Self {
         self.namespaces = namespaces;
         self
     }
 
-    /// Adds a column for each label, as `--label-columns` does, under what follows the last `/` of its key; example
-    /// at [`Row::of`].
+    /// Adds a column for each label, as `--label-columns` does, under what follows the last `/` of its key.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::{Row, Table};
+    ///
+    /// let mut pod = Pod::default();
+    /// pod.metadata.labels = Some([("example.com/tier".into(), "front".into())].into());
+    /// let mut table = Table::with_headers(["Name"]).label_columns(["example.com/tier", "app"]);
+    /// table.push_row(Row::new(["web-0"]).of(&pod));
+    /// assert_eq!(table.to_string(), "NAME    TIER    APP\nweb-0   front   \n");
+    /// ```
     #[must_use]
     pub fn label_columns<I>(mut self, labels: I) -> Self
     where
@@ -190,6 +222,14 @@ impl Table {
 
     /// The kind of the rows, with its group if it has one, for [`show_kind`](Table::show_kind); [`Table::new`] knows
     /// it already.
+    ///
+    /// ```
+    /// use kube_ext::columns::{Row, Table};
+    ///
+    /// let mut table = Table::with_headers(["Name"]).kind("Pod").show_kind(true);
+    /// table.push_row(Row::new(["web-0"]));
+    /// assert_eq!(table.to_string(), "NAME\npod/web-0\n");
+    /// ```
     #[must_use]
     pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = kind.into();
@@ -198,7 +238,24 @@ impl Table {
 
     /// Adds the row of an object at a time; the object should be of the kind that the table was made for.
     ///
-    /// Example at [`Table::new`].
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::Table;
+    ///
+    /// let pod: Pod = serde_json::from_value(serde_json::json!({
+    ///     "metadata": {"name": "web-0", "creationTimestamp": "2026-01-01T00:00:00Z"},
+    ///     "spec": {"containers": [{"name": "app"}]},
+    ///     "status": {"phase": "Pending"},
+    /// }))?;
+    /// let mut table = Table::new::<Pod>();
+    /// table.push(&pod, "2026-01-01T00:01:30Z".parse()?);
+    /// assert_eq!(
+    ///     table.to_string(),
+    ///     "NAME    READY   STATUS    RESTARTS   AGE\n\
+    ///      web-0   0/1     Pending   0          90s\n"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn push<K>(&mut self, object: &K, now: DateTime<Utc>)
     where
         K: Columns + ResourceExt,
