@@ -24,18 +24,20 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
-    /// A client, and the namespace that is meant when none is named.
+    /// A client, and the namespace that is meant: the one given, or else that of the context.
     ///
     /// # Errors
     /// When the kubeconfig cannot be read or has no such context, or the cluster does not answer.
-    pub async fn connect(&self) -> Result<(Client, String), Failure> {
-        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-        let config = match &self.kubeconfig {
-            Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
-            None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
-            None => Config::infer().await.map_err(|err| Failure(format!("error: {err}")))?,
-        };
-        let (server, namespace) = (config.cluster_url.clone(), config.default_namespace.clone());
+    pub async fn connect(&self, namespace: Option<&str>) -> Result<(Client, String), Failure> {
+        let config = self.config().await.map_err(|failure| match (&self.context, namespace) {
+            // kubectl has other words for this once it need not look for the namespace.
+            (Some(context), Some(_)) if failure.0.starts_with("Error in configuration") => {
+                Failure(format!("error: context {context:?} does not exist"))
+            }
+            _ => failure,
+        })?;
+        let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
+        let server = config.cluster_url.clone();
         let client = Client::try_from(config)?;
         // Asked once, a server that is not there is one error, however many requests were to come. That it refuses
         // this one says nothing about them.
@@ -49,6 +51,15 @@ impl ClusterArgs {
             }
             Err(err) => Err(err.into()),
         }
+    }
+
+    async fn config(&self) -> Result<Config, Failure> {
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        Ok(match &self.kubeconfig {
+            Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+            None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
+            None => Config::infer().await.map_err(|err| Failure(format!("error: {err}")))?,
+        })
     }
 }
 
