@@ -10,8 +10,11 @@
 //! ```
 
 mod core;
+mod table;
 
 use chrono::{DateTime, Utc};
+
+pub use self::table::{Header, Row, Table};
 
 /// A column of a resource's table, as in the server's `Table` answers.
 ///
