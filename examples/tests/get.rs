@@ -175,7 +175,7 @@ fn arguments() -> BTreeSet<String> {
 /// The difference of two programs' outcomes. Ages go on between two runs, so that an equal pair among some counts.
 fn difference(example: &Path, args: &[&str]) -> Option<String> {
     let mut difference = String::new();
-    for _ in 0..5 {
+    for _ in 0..20 {
         let theirs = run(Path::new("kubectl"), &[&["get"], args].concat());
         let ours = run(example, args);
         if ours == theirs {
