@@ -54,8 +54,10 @@ async fn main() {
         for object in names.into_iter().take(OBJECTS_OF_A_KIND) {
             let (name, scope) = (object.name_any(), object.namespace());
             let get = |options: &[&str]| {
-                let scope: &[&str] = scope.as_deref().map_or(&[], |scope| &["-n", scope]);
-                kubectl(&[&["get", &plural, &name], scope, options].concat())
+                let mut arguments = vec!["get", plural.as_str(), name.as_str()];
+                arguments.extend(scope.iter().flat_map(|scope| ["-n", scope]));
+                arguments.extend(options);
+                kubectl(&arguments)
             };
             let whole = ["-o", "json", "--show-managed-fields"];
             let (before, yaml, json, after) =
