@@ -12,6 +12,8 @@ use serde_json::Value;
 
 const INDENT: usize = 2;
 
+const SPACES: &str = "                                ";
+
 /// A text goes on in the next line at the first single space after this column.
 const WIDTH: usize = 80;
 
@@ -113,8 +115,9 @@ impl Emitter {
             self.column = 0;
         }
         while self.column < indent {
-            self.out.push(' ');
-            self.column += 1;
+            let spaces = SPACES.get(..indent - self.column).unwrap_or(SPACES);
+            self.out.push_str(spaces);
+            self.column += spaces.len();
         }
         self.after_space = true;
         self.at_indention = true;

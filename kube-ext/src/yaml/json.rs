@@ -65,6 +65,12 @@ fn line(depth: usize, out: &mut String) {
 fn string(text: &str, out: &mut String) {
     use std::fmt::Write as _;
     out.push('"');
+    let plain = |b: u8| !matches!(b, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    if text.bytes().all(plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut rest = text;
     while let Some(at) = rest.find(is_escaped) {
         let (plain, from_escaped) = rest.split_at(at);

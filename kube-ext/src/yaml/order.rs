@@ -11,6 +11,13 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 /// order of a Go map, so there is no right answer; [`sort`] gives a stable one.
 fn less(a: &str, b: &str) -> bool {
     let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    // The usual case, before anything is decoded.
+    if let (Some(x), Some(y)) = (a.as_bytes().get(common), b.as_bytes().get(common))
+        && x.is_ascii_alphabetic()
+        && y.is_ascii_alphabetic()
+    {
+        return x < y;
+    }
     // Equal bytes may stop in the middle of a character.
     let start = (0..=common).rev().find(|&i| a.is_char_boundary(i) && b.is_char_boundary(i)).unwrap_or(0);
     let (prefix, rest_a) = a.split_at(start);

@@ -20,6 +20,9 @@ struct Analysis {
 
 /// The style of a string that is a value, or a key after `?`.
 pub(super) fn style(value: &str) -> Style {
+    if is_name(value) {
+        return Style::Plain;
+    }
     let analysis = analyze(value);
     if value.contains('\n') {
         return if analysis.block { Style::Literal } else { Style::DoubleQuoted };
@@ -34,9 +37,20 @@ pub(super) fn style(value: &str) -> Style {
     }
 }
 
+/// Whether a string is made of letters, digits and the inner characters of names only, starts with a letter, and is no
+/// word of YAML 1.1. Most strings are; the full rules would find them plain too.
+fn is_name(value: &str) -> bool {
+    value.starts_with(|c: char| c.is_ascii_alphabetic())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
+        && (value.len() > LONGEST_WORD || resolve(value) == Meaning::Str)
+}
+
+/// The length of `false`.
+const LONGEST_WORD: usize = 5;
+
 /// Whether a key can be written without `?`: on one line, in at most 128 bytes.
 pub(super) fn is_simple_key(key: &str) -> bool {
-    key.len() <= 128 && !key.contains(is_break)
+    key.len() <= 128 && (is_name(key) || !key.contains(is_break))
 }
 
 /// A line break of YAML 1.1. NEL is one as well, but no string that is written contains it.
