@@ -37,7 +37,23 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod columns;
+mod go_float;
 pub mod pod;
 pub mod prelude;
 pub mod time;
 pub mod yaml;
+
+/// The examples of the README and the guides compile and hold.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../docs/columns.md")]
+    mod columns {}
+    #[doc = include_str!("../../docs/pods.md")]
+    mod pods {}
+    #[doc = include_str!("../../docs/time.md")]
+    mod time {}
+    #[doc = include_str!("../../docs/yaml.md")]
+    mod yaml {}
+}

@@ -1,4 +1,11 @@
 //! What a real server and kubectl 1.36 said, recorded by `tests/cluster/record.rs`: held against us without a cluster.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "cluster/row.rs"]
 mod row;

@@ -2,6 +2,13 @@
 //!
 //! The vectors lie beside the checkout, in `../shared/conformance`; where they do not, a line says so. What a server
 //! recorded in this repository is held against in `recorded.rs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::cmp::Ordering;
 use std::path::Path;

@@ -95,7 +95,7 @@ impl Table {
         if group.is_empty() { table.kind(kind) } else { table.kind(format!("{kind}.{group}")) }
     }
 
-    /// An empty table with columns of your own: names, [`Column`]s or [`Header`]s.
+    /// An empty table with columns of your own: names, [`Column`](super::Column)s or [`Header`]s.
     ///
     /// ```
     /// use kube_ext::columns::{Row, Table};

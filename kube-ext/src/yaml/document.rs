@@ -2,7 +2,7 @@
 //! (`YAMLToJSON` of `sigs.k8s.io/yaml`).
 
 use super::{
-    number::{json_float, key_float},
+    number::key_float,
     resolve::{self, Meaning},
 };
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
@@ -291,7 +291,7 @@ fn meant(meaning: Meaning, text: &str) -> Node {
 
 /// A float as it arrives at the server: by way of Go's JSON, where `1.0` is `1`.
 fn float_value(float: f64) -> Option<Value> {
-    match json_float(float).parse::<i64>() {
+    match crate::go_float::json(float).parse::<i64>() {
         Ok(int) => Some(int.into()),
         Err(_) => Number::from_f64(float).map(Value::Number),
     }

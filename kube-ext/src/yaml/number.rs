@@ -1,6 +1,8 @@
-//! Numbers as Go prints them.
+//! Numbers as kubectl prints them.
 
 use serde_json::Number;
+
+use crate::go_float;
 
 /// A number as kubectl holds it: `int64` when the value is one, else `float64`.
 ///
@@ -18,7 +20,7 @@ fn held(number: &Number) -> Option<Held> {
 pub(super) fn write_json(number: &Number, out: &mut String) {
     match held(number) {
         Some(Held::Int(int)) => push(out, &int),
-        Some(Held::Float(float)) => out.push_str(&json_float(float)),
+        Some(Held::Float(float)) => out.push_str(&go_float::json(float)),
         // Only with serde_json's arbitrary precision: a number that no float holds.
         None => push(out, number),
     }
@@ -30,27 +32,16 @@ pub(super) fn write_yaml(number: &Number, out: &mut String) {
     match held(number) {
         Some(Held::Int(int)) => push(out, &int),
         Some(Held::Float(float)) => {
-            let json = json_float(float);
+            let json = go_float::json(float);
             if let Ok(int) = json.parse::<i64>() {
                 push(out, &int);
             } else if json.parse::<u64>().is_ok() {
                 out.push_str(&json);
             } else {
-                out.push_str(&go_float(format!("{float:e}")));
+                out.push_str(&go_float::general(float));
             }
         }
         None => push(out, number),
-    }
-}
-
-/// A float as Go's `encoding/json` writes it.
-pub(super) fn json_float(float: f64) -> String {
-    let magnitude = float.abs();
-    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        let text = format!("{float:e}");
-        if text.contains("e-") { text } else { text.replace('e', "e+") }
-    } else {
-        format!("{float}")
     }
 }
 
@@ -64,35 +55,7 @@ pub(super) fn key_float(float: f64) -> String {
     } else if float.is_infinite() {
         if float > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() }
     } else {
-        go_float(format!("{float:e}"))
-    }
-}
-
-/// Go's shortest `%g`: `scientific` is the shortest text in Rust's scientific notation; with an exponent below -4 or
-/// from 6 on, the exponent stays, with a sign and at least two digits.
-fn go_float(scientific: String) -> String {
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let Ok(power) = exponent.parse::<i32>() else {
-        return scientific;
-    };
-    if !(-4..6).contains(&power) {
-        let sign = if power < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", power.abs());
-    }
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    match usize::try_from(power) {
-        Ok(power) if digits.len() > power + 1 => {
-            let (whole, fraction) = digits.split_at(power + 1);
-            format!("{sign}{whole}.{fraction}")
-        }
-        Ok(power) => format!("{sign}{digits:0<width$}", width = power + 1),
-        Err(_) => {
-            let zeros = "0".repeat(usize::try_from(-power - 1).unwrap_or_default());
-            format!("{sign}0.{zeros}{digits}")
-        }
+        go_float::general_32(float)
     }
 }
 

@@ -3,6 +3,13 @@
 //! `cargo test -p kube-ext --test cluster` runs these; a plain `cargo test` does not, since it may run where there is no
 //! cluster. They need a node that can run the image `kube-ext.local/tools:1` (see `.ci/cluster`) and `kubectl` 1.36.
 //! Without a cluster they fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod generate;
 mod random_pods;
