@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube_ext::columns::Columns;
 use kube_ext::yaml::Yaml;
 use kube_ext_benches::{HEAD, compare};
