@@ -1,13 +1,26 @@
 # The node of a full cluster: a pid, a mount and a network namespace on this machine. Sourced by up.
 
+# Whether any part of a cluster does: runs NAME
+runs() {
+  local CLUSTER=$STATE_DIR/$1 part
+  for part in "$CLUSTER"/pids/*; do
+    if [ -e "$part" ] && pid_of "${part##*/}" > /dev/null; then return 0; fi
+  done
+  return 1
+}
+
 # What cannot work is said before anything is started.
 check_host() {
   local other range found controller
   [ "$(id -u)" = 0 ] || die "a full cluster needs root (namespaces, mounts, cgroups); without it there is 'up api'"
   for other in "$STATE_DIR"/*/mode; do
-    if [ "$(cat "$other" 2> /dev/null)" = full ]; then
-      die "only one full cluster at a time (its addresses are fixed), and there is one: $(basename "$(dirname "$other")")"
+    [ "$(cat "$other" 2> /dev/null)" = full ] || continue
+    other=$(basename "$(dirname "$other")")
+    if runs "$other"; then
+      die "only one full cluster at a time (its addresses are fixed), and there is one: $other"
     fi
+    say "cluster $other has died; taking it down"
+    (exec 9>&-; "$CLUSTER_DIR/down" "$other")
   done
   # No route of this machine may lie in our ranges, nor one around them that is not the default route.
   for range in "$LINK_RANGE" "$POD_RANGE" "$SERVICE_RANGE"; do

@@ -24,10 +24,12 @@ pub(super) struct Failure {
 pub(super) fn read(text: &str) -> Vec<Document> {
     let mut documents = Vec::new();
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let (mut line, mut counted) = (0, 0);
     loop {
         let rest = text.get(values.byte_offset()..).unwrap_or_default();
         let start = text.len() - rest.trim_start().len();
-        let lines_before = |offset: usize| text.bytes().take(offset).filter(|b| *b == b'\n').count();
+        line += text.get(counted..start).unwrap_or_default().matches('\n').count();
+        counted = start;
         let value = match values.next() {
             None => return documents,
             Some(Err(error)) => Err(failure(&error, 0)),
@@ -35,12 +37,12 @@ pub(super) fn read(text: &str) -> Vec<Document> {
                 let source = text.get(start..values.byte_offset()).unwrap_or_default();
                 match serde_json::from_str::<UniqueKeys>(source) {
                     Ok(UniqueKeys) => Ok(value),
-                    Err(error) => Err(failure(&error, lines_before(start))),
+                    Err(error) => Err(failure(&error, line)),
                 }
             }
         };
         let failed = value.is_err();
-        documents.push(Document { value, line: lines_before(start) });
+        documents.push(Document { value, line });
         if failed {
             return documents;
         }
