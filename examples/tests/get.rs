@@ -193,6 +193,8 @@ fn every_output_is_that_of_kubectl() {
         namespace.create_pod(name, labels);
     }
     let empty = Namespace::create();
+    // The user without rights, whom .ci/cluster makes.
+    kubectl(&["config", "get-contexts", "powerless"], "");
     let mut differences = String::new();
     let mut compared = 0;
     let scopes = [["-n", &namespace.0], ["-n", &empty.0], ["-n", "no-such-namespace"]];
@@ -212,6 +214,11 @@ fn every_output_is_that_of_kubectl() {
         "pods -A web-0",
         "-A pods/web-0",
         "pods -A -l app=none",
+        "pods -A --context powerless",
+        "pods -n default --context powerless",
+        "pods -n default --context powerless -o yaml",
+        "pods web-0 -n default --context powerless",
+        "pods -n default -w --context powerless",
     ] {
         differences.extend(difference(&example, &line.split_whitespace().collect::<Vec<_>>()));
         compared += 1;

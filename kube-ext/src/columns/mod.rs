@@ -70,12 +70,37 @@ impl Column {
 /// ```
 pub trait Columns {
     /// All columns, wide ones included, in the server's order.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::Columns;
+    /// assert!(Pod::columns().iter().any(|column| column.name == "Node" && column.is_wide()));
+    /// ```
     fn columns() -> &'static [Column];
 
     /// One cell for each column, with ages by the given clock.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::Columns;
+    ///
+    /// let pod: Pod = serde_json::from_value(serde_json::json!({
+    ///     "metadata": {"name": "web-0", "creationTimestamp": "2026-07-22T12:00:00Z"},
+    ///     "spec": {"containers": [{"name": "app"}]}, "status": {"phase": "Pending"},
+    /// }))?;
+    /// let cells = pod.cells_at("2026-07-22T12:00:42Z".parse()?);
+    /// assert_eq!(cells[..5], ["web-0", "0/1", "Pending", "0", "42s"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn cells_at(&self, now: DateTime<Utc>) -> Vec<String>;
 
     /// [`cells_at`](Columns::cells_at) by the system's clock.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::columns::Columns;
+    /// assert_eq!(Pod::default().cells()[4], "<unknown>");
+    /// ```
     fn cells(&self) -> Vec<String> {
         self.cells_at(Utc::now())
     }

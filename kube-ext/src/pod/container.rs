@@ -160,6 +160,15 @@ mod private {
 ///
 /// Reasons, codes and times are those of its present state; [`last_termination`](ContainerExt::last_termination) tells
 /// of the run before.
+///
+/// ```
+/// use kube_ext::pod::{Container, ContainerExt};
+///
+/// fn describe(container: &Container<'_>) -> String {
+///     let why = container.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+///     format!("{} container {}: {}{why}", container.kind(), container.name(), container.state())
+/// }
+/// ```
 pub trait ContainerExt<'a>: private::Sealed {
     /// The container's name, unique within its pod.
     ///

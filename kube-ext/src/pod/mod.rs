@@ -86,6 +86,16 @@ pub struct ReadinessGate<'a> {
 /// gives them as a row.
 ///
 /// [`Columns`]: crate::columns::Columns
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::PodExt;
+///
+/// fn describe(pod: &Pod) -> String {
+///     format!("{} containers ready, {}, {} restarts", pod.ready(), pod.status(), pod.restarts())
+/// }
+/// assert_eq!(describe(&Pod::default()), "0/0 containers ready, , 0 restarts");
+/// ```
 pub trait PodExt: private::Sealed {
     /// How long ago the pod was created; zero when that is not known.
     ///

@@ -1,5 +1,8 @@
 //! The cluster of the current kubeconfig context, a namespace of one's own on it, and the server's own tables.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use chrono::Utc;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -129,8 +132,17 @@ pub(crate) async fn kinds(client: &Client) -> Vec<(ApiResource, ApiCapabilities)
 
 /// What kubectl prints. It must be there, and must not fail.
 pub(crate) fn kubectl(arguments: &[&str]) -> String {
-    let output =
-        std::process::Command::new("kubectl").args(arguments).output().expect("kubectl is on the PATH");
+    kubectl_with(arguments, "")
+}
+
+/// [`kubectl`] with something to read on its standard input.
+pub(crate) fn kubectl_with(arguments: &[&str], input: &str) -> String {
+    let mut kubectl = Command::new("kubectl");
+    kubectl.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut kubectl = kubectl.spawn().expect("kubectl is on the PATH");
+    // It reads all before it prints anything.
+    kubectl.stdin.take().unwrap().write_all(input.as_bytes()).expect("kubectl reads its input");
+    let output = kubectl.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "kubectl {}: {errors}", arguments.join(" "));
     String::from_utf8(output.stdout).expect("UTF-8")

@@ -1,5 +1,6 @@
 //! The YAML and JSON of objects of every kind that the cluster serves: kubectl's own text against ours.
 
+use fastrand::Rng;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::generate;
-use crate::support::{TestNamespace, client, kinds, kubectl};
+use crate::support::{TestNamespace, client, kinds, kubectl, kubectl_with};
 
 /// A namespace with the objects of `objects.yaml` and some random pods.
 async fn namespace(client: &Client) -> TestNamespace {
@@ -138,4 +139,104 @@ async fn typed_objects_equal_kubectls() {
     check_typed::<ReplicaSet>(&namespace).await;
     check_typed::<StatefulSet>(&namespace).await;
     namespace.delete().await;
+}
+
+/// A text of the characters and words that YAML makes something of.
+fn nasty(rng: &mut Rng) -> String {
+    let parts = [
+        "a",
+        "B",
+        "0",
+        "7",
+        "-",
+        "- ",
+        ": ",
+        ":",
+        " #",
+        "#",
+        "\n",
+        "\n\n",
+        "\t",
+        "\r\n",
+        " ",
+        "  ",
+        "'",
+        "\"",
+        "\\",
+        "|",
+        ">",
+        "&",
+        "*",
+        "!",
+        "%",
+        "@",
+        "`",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "?",
+        "? ",
+        "~",
+        "null",
+        "yes",
+        "No",
+        "on",
+        "y",
+        "true",
+        "0755",
+        "0x1F",
+        "1_000",
+        "12:30:45",
+        "2020-01-01",
+        "1e3",
+        ".inf",
+        ".nan",
+        "<<",
+        "=",
+        "---",
+        "...",
+        "\u{1F600}",
+        "日本",
+        "é",
+        "\u{feff}",
+        "\u{a0}",
+        "\u{7}",
+        "\u{2028}",
+        "word word word word word word ",
+    ];
+    (0..rng.usize(..12)).map(|_| *rng.choice(&parts).expect("a part")).collect()
+}
+
+#[tokio::test]
+async fn kubectl_reads_what_we_write() {
+    client().await;
+    let seed = fastrand::u64(..1 << 40);
+    println!("seed {seed}");
+    let mut rng = Rng::with_seed(seed);
+    let configs: Vec<ConfigMap> = (0..2_000)
+        .map(|index| {
+            let mut config = ConfigMap {
+                data: Some((0..5).map(|key| (format!("k{key}"), nasty(&mut rng))).collect()),
+                ..ConfigMap::default()
+            };
+            config.metadata.name = Some(format!("config-{index}"));
+            // Any text can be the key of an annotation, as far as a client cares.
+            config.metadata.annotations =
+                Some((0..3).map(|_| (nasty(&mut rng) + "x", nasty(&mut rng))).collect());
+            config
+        })
+        .collect();
+    let dry_run = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"];
+    let read: Value =
+        serde_json::from_str(&kubectl_with(&dry_run, &configs.to_yaml().expect("yaml"))).expect("JSON");
+    let read = read["items"].as_array().expect("items");
+    assert_eq!(read.len(), configs.len(), "seed {seed}");
+    for (config, read) in configs.iter().zip(read) {
+        let mut read: ConfigMap = serde_json::from_value(read.clone()).expect("a ConfigMap");
+        // It is told where it would be created.
+        read.metadata.namespace = None;
+        assert_eq!(&read, config, "seed {seed}\n{}", config.to_yaml().expect("yaml"));
+    }
 }
