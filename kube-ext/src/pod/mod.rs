@@ -432,3 +432,25 @@ pub(crate) fn ip_texts(pod: &Pod) -> impl Iterator<Item = &str> {
         .into_iter()
         .chain(listed.iter().filter(move |_| !overruled).map(|ip| ip.ip.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ips(status: serde_json::Value) -> Vec<String> {
+        let pod: Pod = serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap();
+        ip_texts(&pod).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_single_address_wins_over_a_list_that_does_not_start_with_it() {
+        let (a, b) = (json!({"ip": "10.0.0.1"}), json!({"ip": "fd00::1"}));
+        assert_eq!(ips(json!({"podIP": "10.0.0.1", "podIPs": [a, b]})), ["10.0.0.1", "fd00::1"]);
+        assert_eq!(ips(json!({"podIP": "10.0.0.9", "podIPs": [a, b]})), ["10.0.0.9"]);
+        assert_eq!(ips(json!({"podIP": "10.0.0.9"})), ["10.0.0.9"]);
+        assert_eq!(ips(json!({"podIPs": [b]})), ["fd00::1"]);
+        assert_eq!(ips(json!({"podIP": "", "podIPs": [b]})), ["fd00::1"]);
+        assert!(ips(json!({})).is_empty());
+    }
+}

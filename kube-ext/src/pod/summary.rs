@@ -197,3 +197,35 @@ fn reason_of(ended: &ContainerStateTerminated) -> Option<&str> {
 fn waiting_reason(state: Option<&ContainerState>) -> Option<&str> {
     state?.waiting.as_ref()?.reason.as_deref().filter(|reason| !reason.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn phase(deleted: bool, status: serde_json::Value) -> String {
+        let deleted = deleted.then_some("2026-07-22T12:00:00Z");
+        let pod = json!({"metadata": {"deletionTimestamp": deleted}, "status": status});
+        Summary::of(&serde_json::from_value(pod).unwrap()).phase.to_string()
+    }
+
+    #[test]
+    fn deletion_has_the_last_word_unless_the_pod_has_ended() {
+        assert_eq!(phase(false, json!({"phase": "Running", "reason": "NodeLost"})), "NodeLost");
+        assert_eq!(phase(true, json!({"phase": "Running", "reason": "NodeLost"})), "Unknown");
+        assert_eq!(phase(true, json!({"phase": "Succeeded", "reason": "NodeLost"})), "Unknown");
+        assert_eq!(phase(true, json!({"phase": "Running"})), "Terminating");
+        assert_eq!(phase(true, json!({"phase": "Failed", "reason": "Evicted"})), "Evicted");
+        assert_eq!(phase(true, json!({})), "Terminating");
+    }
+
+    #[test]
+    fn restarts_do_not_overflow() {
+        let status = json!({
+            "name": "a", "image": "", "imageID": "", "ready": false, "restartCount": i32::MAX,
+        });
+        let pod = json!({"metadata": {}, "status": {"containerStatuses": [status, status]}});
+        let summary = Summary::of(&serde_json::from_value(pod).unwrap());
+        assert_eq!(summary.restarts_at(Utc::now()), "4294967294");
+    }
+}
