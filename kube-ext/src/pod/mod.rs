@@ -36,6 +36,7 @@
 mod container;
 mod order;
 mod phase;
+mod pick;
 mod summary;
 
 use std::net::IpAddr;
@@ -44,9 +45,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use kube::ResourceExt;
 
-pub use container::{Container, ContainerExt, ContainerKind, ContainerSpec, Error, State};
+pub use container::{Container, ContainerExt, ContainerKind, ContainerSpec, State};
 pub use order::{by_activity, by_logging};
 pub use phase::{InitState, Phase};
+pub use pick::Error;
 
 use crate::time::TimeExt;
 use summary::{Summary, condition, or_empty};
@@ -410,7 +412,7 @@ impl PodExt for Pod {
     }
 
     fn pick_container(&self, name: Option<&str>) -> Result<Container<'_>, Error> {
-        container::pick(self, name.filter(|name| !name.is_empty()).or_else(|| self.default_container()))
+        pick::pick(self, name.filter(|name| !name.is_empty()).or_else(|| self.default_container()))
     }
 }
 
@@ -438,7 +440,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn ips(status: serde_json::Value) -> Vec<String> {
+    fn ips(status: &serde_json::Value) -> Vec<String> {
         let pod: Pod = serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap();
         ip_texts(&pod).map(str::to_owned).collect()
     }
@@ -446,11 +448,11 @@ mod tests {
     #[test]
     fn the_single_address_wins_over_a_list_that_does_not_start_with_it() {
         let (a, b) = (json!({"ip": "10.0.0.1"}), json!({"ip": "fd00::1"}));
-        assert_eq!(ips(json!({"podIP": "10.0.0.1", "podIPs": [a, b]})), ["10.0.0.1", "fd00::1"]);
-        assert_eq!(ips(json!({"podIP": "10.0.0.9", "podIPs": [a, b]})), ["10.0.0.9"]);
-        assert_eq!(ips(json!({"podIP": "10.0.0.9"})), ["10.0.0.9"]);
-        assert_eq!(ips(json!({"podIPs": [b]})), ["fd00::1"]);
-        assert_eq!(ips(json!({"podIP": "", "podIPs": [b]})), ["fd00::1"]);
-        assert!(ips(json!({})).is_empty());
+        assert_eq!(ips(&json!({"podIP": "10.0.0.1", "podIPs": [a, b]})), ["10.0.0.1", "fd00::1"]);
+        assert_eq!(ips(&json!({"podIP": "10.0.0.9", "podIPs": [a, b]})), ["10.0.0.9"]);
+        assert_eq!(ips(&json!({"podIP": "10.0.0.9"})), ["10.0.0.9"]);
+        assert_eq!(ips(&json!({"podIPs": [b]})), ["fd00::1"]);
+        assert_eq!(ips(&json!({"podIP": "", "podIPs": [b]})), ["fd00::1"]);
+        assert!(ips(&json!({})).is_empty());
     }
 }

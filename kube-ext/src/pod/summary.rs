@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn phase(deleted: bool, status: serde_json::Value) -> String {
+    fn phase(deleted: bool, status: &serde_json::Value) -> String {
         let deleted = deleted.then_some("2026-07-22T12:00:00Z");
         let pod = json!({"metadata": {"deletionTimestamp": deleted}, "status": status});
         Summary::of(&serde_json::from_value(pod).unwrap()).phase.to_string()
@@ -211,12 +211,12 @@ mod tests {
 
     #[test]
     fn deletion_has_the_last_word_unless_the_pod_has_ended() {
-        assert_eq!(phase(false, json!({"phase": "Running", "reason": "NodeLost"})), "NodeLost");
-        assert_eq!(phase(true, json!({"phase": "Running", "reason": "NodeLost"})), "Unknown");
-        assert_eq!(phase(true, json!({"phase": "Succeeded", "reason": "NodeLost"})), "Unknown");
-        assert_eq!(phase(true, json!({"phase": "Running"})), "Terminating");
-        assert_eq!(phase(true, json!({"phase": "Failed", "reason": "Evicted"})), "Evicted");
-        assert_eq!(phase(true, json!({})), "Terminating");
+        assert_eq!(phase(false, &json!({"phase": "Running", "reason": "NodeLost"})), "NodeLost");
+        assert_eq!(phase(true, &json!({"phase": "Running", "reason": "NodeLost"})), "Unknown");
+        assert_eq!(phase(true, &json!({"phase": "Succeeded", "reason": "NodeLost"})), "Unknown");
+        assert_eq!(phase(true, &json!({"phase": "Running"})), "Terminating");
+        assert_eq!(phase(true, &json!({"phase": "Failed", "reason": "Evicted"})), "Evicted");
+        assert_eq!(phase(true, &json!({})), "Terminating");
     }
 
     #[test]

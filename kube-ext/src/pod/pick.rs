@@ -1,0 +1,59 @@
+//! Which container of a pod kubectl would pick.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::container::{Container, ContainerExt, ContainerKind, ephemeral, init, regular, regular_first};
+
+/// Why no container could be picked.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{Error, PodExt};
+/// assert!(matches!(Pod::default().pick_container(None), Err(Error::NoContainers { .. })));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The pod has no regular container: it was not read from a server, or not whole.
+    #[error("pick a container in pod {pod}: the pod has no containers")]
+    NoContainers {
+        /// `namespace/name` of the pod.
+        pod: String,
+    },
+    /// The pod has no container of this name.
+    #[error("pick container {container} in pod {pod}: no such container, out of: {available}")]
+    NoSuchContainer {
+        /// The name that was asked for.
+        container: String,
+        /// `namespace/name` of the pod.
+        pod: String,
+        /// The names there are, as kubectl lists them: `app, debug (ephem), setup (init)`.
+        available: String,
+    },
+}
+
+/// `FindOrDefaultContainerByName` of kubectl's `pkg/cmd/util/podcmd`.
+pub(super) fn pick<'a>(pod: &'a Pod, name: Option<&str>) -> Result<Container<'a>, Error> {
+    let full_name = || format!("{}/{}", pod.namespace().as_deref().unwrap_or("default"), pod.name_any());
+    let first = regular(pod).next().ok_or_else(|| Error::NoContainers { pod: full_name() })?;
+    let Some(name) = name else { return Ok(first) };
+    regular_first(pod).find(|container| container.name() == name).ok_or_else(|| Error::NoSuchContainer {
+        container: name.to_owned(),
+        pod: full_name(),
+        available: names(pod),
+    })
+}
+
+/// `AllContainerNames` of kubectl's `pkg/cmd/util/podcmd`.
+fn names(pod: &Pod) -> String {
+    let marked = regular(pod).chain(ephemeral(pod)).chain(init(pod)).map(|container| {
+        let name = container.name();
+        match container.kind() {
+            ContainerKind::Regular => name.to_owned(),
+            ContainerKind::Ephemeral => format!("{name} (ephem)"),
+            ContainerKind::Init | ContainerKind::Sidecar => format!("{name} (init)"),
+        }
+    });
+    marked.collect::<Vec<_>>().join(", ")
+}
