@@ -87,7 +87,7 @@ impl Age {
         self.0
     }
 
-    /// `ShortHumanDuration`'s text: one unit, as `kubectl top` and `kubectl get events` of old used it.
+    /// `ShortHumanDuration`'s text: one unit, as in `kubeadm token list`.
     ///
     /// ```
     /// use chrono::TimeDelta;

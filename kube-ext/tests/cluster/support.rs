@@ -176,7 +176,7 @@ pub(crate) async fn server_table(client: &Client, path: &str) -> (Vec<(String, i
                     .collect(),
             });
         }
-        token = table["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+        table["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut token);
         if token.is_empty() {
             return (columns, rows);
         }

@@ -106,16 +106,18 @@ where
 
 /// Drops the fields that are null; whether there were any.
 fn drop_nulls(value: &mut Value) -> bool {
+    let mut dropped = false;
     match value {
         Value::Object(fields) => {
             let before = fields.len();
             fields.retain(|_, field| !field.is_null());
-            let dropped = fields.len() < before;
-            fields.values_mut().fold(dropped, |dropped, field| drop_nulls(field) || dropped)
+            dropped = fields.len() < before;
+            fields.values_mut().for_each(|field| dropped |= drop_nulls(field));
         }
-        Value::Array(items) => items.iter_mut().fold(false, |dropped, item| drop_nulls(item) || dropped),
-        _ => false,
+        Value::Array(items) => items.iter_mut().for_each(|item| dropped |= drop_nulls(item)),
+        _ => {}
     }
+    dropped
 }
 
 #[tokio::test]
