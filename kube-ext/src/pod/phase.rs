@@ -48,6 +48,7 @@ pub enum Phase {
     /// A container ended with the reason `Completed` and none runs any more.
     Completed,
     /// The pod is starting: its init containers have not all done their part.
+    #[non_exhaustive]
     Init {
         /// How many init containers are through: ended well, or, for a sidecar, started.
         done: usize,
@@ -73,11 +74,21 @@ pub enum Phase {
 /// What the first init container that is not through is doing; part of [`Phase::Init`].
 ///
 /// ```
-/// use kube_ext::pod::{InitState, Phase};
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube_ext::pod::{InitState, Phase, PodExt};
 ///
-/// let state = InitState::Waiting("ErrImagePull".into());
-/// assert_eq!(Phase::Init { done: 0, total: 2, state }.to_string(), "Init:ErrImagePull");
-/// assert_eq!(Phase::Init { done: 1, total: 2, state: InitState::Running }.to_string(), "Init:1/2");
+/// let pod: Pod = serde_json::from_value(serde_json::json!({
+///     "metadata": {"name": "web-0"},
+///     "spec": {"initContainers": [{"name": "setup"}, {"name": "migrate"}], "containers": [{"name": "app"}]},
+///     "status": {"phase": "Pending", "initContainerStatuses": [{
+///         "name": "setup", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+///         "state": {"waiting": {"reason": "ErrImagePull"}},
+///     }]},
+/// }))?;
+/// assert_eq!(pod.status().to_string(), "Init:ErrImagePull");
+/// let Phase::Init { done, total, state, .. } = pod.status() else { panic!("not starting") };
+/// assert_eq!((done, total, state), (0, 2, InitState::Waiting("ErrImagePull".into())));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -16,12 +16,14 @@ use super::container::{Container, ContainerExt, ContainerKind, ephemeral, init, 
 #[non_exhaustive]
 pub enum Error {
     /// The pod has no regular container: it was not read from a server, or not whole.
+    #[non_exhaustive]
     #[error("pick a container in pod {pod}: the pod has no containers")]
     NoContainers {
         /// `namespace/name` of the pod.
         pod: String,
     },
     /// The pod has no container of this name.
+    #[non_exhaustive]
     #[error("pick container {container} in pod {pod}: no such container, out of: {available}")]
     NoSuchContainer {
         /// The name that was asked for.
