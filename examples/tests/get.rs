@@ -74,7 +74,7 @@ impl Namespace {
         let namespace = Self(name);
         // A controller manager makes the account, too; without one nobody does.
         let account = r#"{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}"#;
-        kubectl(&["apply", "-n", &namespace.0, "-f", "-"], account);
+        kubectl(&["apply", "--server-side", "-n", &namespace.0, "-f", "-"], account);
         namespace
     }
 
