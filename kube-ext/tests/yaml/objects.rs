@@ -77,6 +77,10 @@ fn dynamic_objects() {
     assert_eq!(object.to_yaml_with(&Options::default().api_resource(&pods)).unwrap(), POD);
     assert!(matches!(object.to_yaml(), Err(Error::MissingType { object, .. }) if object == "object a"));
     assert!(matches!(object.to_json(), Err(Error::MissingType { .. })));
+    // An empty type is none, too.
+    object.types = Some(TypeMeta::default());
+    assert!(matches!(object.to_yaml(), Err(Error::MissingType { .. })));
+    assert_eq!(object.to_yaml_with(&Options::default().api_resource(&pods)).unwrap(), POD);
 
     let generic: Object<NotUsed, NotUsed> = Object::new("a", &pods, NotUsed {});
     assert!(generic.to_yaml().unwrap().starts_with("apiVersion: v1\nkind: Pod\n"));
