@@ -223,7 +223,7 @@ pub trait TimeExt: private::Sealed + Sized {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     fn is_zero(&self) -> bool {
-        self.to_chrono().timestamp() == ZERO_SECONDS && self.to_chrono().timestamp_subsec_nanos() == 0
+        is_zero(self.to_chrono())
     }
 
     /// How long ago this was; unknown for the zero time.
@@ -253,12 +253,17 @@ pub trait TimeExt: private::Sealed + Sized {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     fn age_at(&self, now: DateTime<Utc>) -> Age {
-        if self.is_zero() { Age::UNKNOWN } else { Age::new(now.signed_duration_since(self.to_chrono())) }
+        let time = self.to_chrono();
+        if is_zero(time) { Age::UNKNOWN } else { Age::new(now.signed_duration_since(time)) }
     }
 }
 
 /// `0001-01-01T00:00:00Z` in seconds since 1970.
 const ZERO_SECONDS: i64 = -62_135_596_800;
+
+fn is_zero(time: DateTime<Utc>) -> bool {
+    (time.timestamp(), time.timestamp_subsec_nanos()) == (ZERO_SECONDS, 0)
+}
 
 impl TimeExt for Time {
     fn to_chrono(&self) -> DateTime<Utc> {

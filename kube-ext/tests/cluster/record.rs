@@ -25,7 +25,7 @@ use serde_json::json;
 use support::{TestNamespace, client, kinds, kubectl, server_table};
 
 const PODS: u64 = 400;
-/// How many objects of a kind; the first by name.
+/// How many objects of a kind: those of this run first, then by name.
 const OBJECTS_OF_A_KIND: usize = 4;
 
 #[tokio::main]
@@ -59,10 +59,11 @@ async fn main() {
         }
         let plural = format!("{}.{}.{}", resource.plural, resource.version, resource.group);
         let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        let mut names: Vec<_> = all.list(&ListParams::default()).await.expect("list").items;
-        // Objects that come and go, and those of this run first.
-        names.sort_by_key(|object| (object.namespace().as_ref() != Some(&namespace.name), object.name_any()));
-        for object in names.into_iter().take(OBJECTS_OF_A_KIND) {
+        let mut objects = all.list(&ListParams::default()).await.expect("list").items;
+        // Those of this run first: they are the varied ones.
+        objects
+            .sort_by_key(|object| (object.namespace().as_ref() != Some(&namespace.name), object.name_any()));
+        for object in objects.into_iter().take(OBJECTS_OF_A_KIND) {
             let (name, scope) = (object.name_any(), object.namespace());
             let get = |options: &[&str]| {
                 let mut arguments = vec!["get", plural.as_str(), name.as_str()];
