@@ -37,6 +37,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod columns;
+#[cfg(feature = "fake")]
+pub mod fake;
 mod go_float;
 pub mod pod;
 pub mod prelude;

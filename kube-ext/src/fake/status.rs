@@ -1,0 +1,160 @@
+//! Errors as the API server words them (`k8s.io/apimachinery/pkg/api/errors`).
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::body::{self, Body};
+
+/// A refusal: a `Status` and its HTTP code.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    code: StatusCode,
+    reason: &'static str,
+    message: String,
+    details: Map<String, Value>,
+    retry_after: Option<u32>,
+}
+
+/// What an invalid field is, for [`Failure::invalid`].
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    /// Such as `FieldValueInvalid`, `FieldValueRequired`, `FieldValueForbidden`.
+    pub(crate) reason: &'static str,
+    /// The message without the field.
+    pub(crate) message: String,
+    pub(crate) field: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), details: Map::new(), retry_after: None }
+    }
+
+    /// Adds an entry to `details`, unless it is empty.
+    pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        if value != "" {
+            self.details.insert(key.to_owned(), value);
+        }
+        self
+    }
+
+    fn about(self, group: &str, resource: &str, name: &str) -> Self {
+        self.detail("name", name).detail("group", group).detail("kind", resource)
+    }
+
+    pub(crate) fn not_found(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} {name:?} not found", qualified(group, resource));
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(group, resource, name)
+    }
+
+    /// The path leads nowhere.
+    pub(crate) fn no_such_path() -> Self {
+        let message = "the server could not find the requested resource";
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message)
+    }
+
+    pub(crate) fn already_exists(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} {name:?} already exists", qualified(group, resource));
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", message).about(group, resource, name)
+    }
+
+    pub(crate) fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        let message =
+            format!("Operation cannot be fulfilled on {} {name:?}: {why}", qualified(group, resource));
+        Self::new(StatusCode::CONFLICT, "Conflict", message).about(group, resource, name)
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    }
+
+    /// `what` is what is forbidden, such as `User "x" cannot list resource "pods" in API group "" in the namespace "y"`.
+    pub(crate) fn forbidden(group: &str, resource: &str, name: &str, what: &str) -> Self {
+        let of = qualified(group, resource);
+        let message = match name {
+            "" => format!("{of} is forbidden: {what}"),
+            name => format!("{of} {name:?} is forbidden: {what}"),
+        };
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", message).about(group, resource, name)
+    }
+
+    pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+    }
+
+    /// Fields of an object that break its rules. `kind` is the object's kind, not its resource.
+    pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
+        let mut messages: Vec<_> =
+            causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        messages.dedup();
+        let all = match messages.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let of = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let message = format!("{of} {name:?} is invalid: {all}");
+        let causes: Vec<_> = causes
+            .into_iter()
+            .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+            .collect();
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message)
+            .about(group, kind, name)
+            .detail("causes", causes)
+    }
+
+    /// A version or a list that the server no longer remembers.
+    pub(crate) fn expired(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    pub(crate) fn internal(message: &str) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            format!("Internal error occurred: {message}"),
+        )
+        .detail("causes", json!([{"message": message}]))
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self.detail("retryAfterSeconds", seconds)
+    }
+
+    pub(crate) fn code(&self) -> StatusCode {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The `Status`, which is also what a watch sends as an error.
+    pub(crate) fn status(&self) -> Value {
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
+        });
+        if let Some(status) = status.as_object_mut() {
+            if self.reason.is_empty() {
+                status.remove("reason");
+            }
+            if !self.details.is_empty() || self.reason == "NotFound" {
+                status.insert("details".to_owned(), self.details.clone().into());
+            }
+        }
+        status
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut response = body::json(self.code, &self.status());
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn qualified(group: &str, resource: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}
