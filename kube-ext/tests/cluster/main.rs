@@ -13,6 +13,8 @@
 
 #[path = "../parity/compare.rs"]
 mod compare;
+#[path = "../parity/fake.rs"]
+mod fake;
 mod generate;
 #[path = "../parity/mod.rs"]
 mod parity;

@@ -36,6 +36,10 @@ impl Plain {
         if fields.get("type").is_some_and(|event| event == "BOOKMARK") {
             hide(&mut fields["object"]["metadata"], "resourceVersion", "<version>");
         }
+        if let Some(hash) = fields.get_mut("storageVersionHash") {
+            // Of the group's name, which is another in each run.
+            *hash = "<hash>".into();
+        }
         if let Some(metadata) = fields.get_mut("metadata") {
             if passing {
                 hide(metadata, "resourceVersion", "<version>");
@@ -110,7 +114,7 @@ impl Plain {
                 rest = rest[first.len_utf8()..].to_owned();
             }
         }
-        without_current_version(&plain)
+        without_versions(&plain)
     }
 }
 
@@ -165,9 +169,10 @@ fn without_ages(cell: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// `..., current: 1234` without the number.
-fn without_current_version(text: &str) -> String {
-    let before = "current: ";
-    let Some((start, rest)) = text.split_once(before) else { return text.to_owned() };
-    format!("{start}{before}<version>{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
+/// `..., current: 1234` and `... in record (1234)...` without the number.
+fn without_versions(text: &str) -> String {
+    ["current: ", "in record ("].iter().fold(text.to_owned(), |text, before| {
+        let Some((start, rest)) = text.split_once(before) else { return text };
+        format!("{start}{before}<version>{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
+    })
 }
