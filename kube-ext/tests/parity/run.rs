@@ -23,7 +23,7 @@ pub(crate) struct Clients {
 
 /// How long a step is asked again and again, and how long a silent answer is listened to.
 const PATIENCE: Duration = Duration::from_secs(60);
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
 /// Headers that say something.
 const HEADERS: [header::HeaderName; 5] =
     [header::ALLOW, header::CONTENT_TYPE, header::LOCATION, header::RETRY_AFTER, header::WARNING];
@@ -177,7 +177,7 @@ fn substitute(text: &str, saved: &BTreeMap<String, String>) -> String {
 
 /// Scenarios are written without the escapes of URLs.
 fn encode(path: &str) -> String {
-    [(" ", "%20"), ("<", "%3C"), (">", "%3E"), ("\\", "%5C")]
+    [(" ", "%20"), (";", "%3B"), ("<", "%3C"), (">", "%3E"), ("\\", "%5C")]
         .iter()
         .fold(path.to_owned(), |path, (letter, escape)| path.replace(letter, escape))
 }
