@@ -145,7 +145,10 @@ async fn errors_in_the_servers_words() {
         assert_eq!(header(&head, "retry-after"), retry_after, "{fault:?}");
         if expected == Value::Null {
             // Priority and fairness has no Status.
-            assert_eq!((code(&head), body.as_slice()), (429, &b"Too many requests, please try again later.\n"[..]));
+            assert_eq!(
+                (code(&head), body.as_slice()),
+                (429, &b"Too many requests, please try again later.\n"[..])
+            );
             assert_eq!(header(&head, "content-type"), Some("text/plain; charset=utf-8"));
         } else {
             assert_eq!(expected["code"], code(&head), "{fault:?}");
@@ -178,7 +181,10 @@ async fn kube_tries_again() {
     cluster.faults().add(Calls::any().first(1), Fault::too_many_requests(Duration::from_millis(1)));
     let began = Instant::now();
     client.apiserver_version().await.unwrap();
-    assert!(began.elapsed() >= Duration::from_secs(1), "kube waits as long as it is told to, in whole seconds");
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "kube waits as long as it is told to, in whole seconds"
+    );
 
     cluster.faults().clear();
     cluster.faults().add(Calls::any(), Fault::etcd_timeout());
@@ -354,12 +360,18 @@ async fn requests_are_recorded() {
 
     let client = cluster.client_as("system:serviceaccount:a:b").unwrap();
     let pods: Api<Pod> = Api::namespaced(client, "web");
-    let pod = Pod { metadata: kube::api::ObjectMeta { name: Some("x".into()), ..Default::default() }, ..Pod::default() };
+    let pod = Pod {
+        metadata: kube::api::ObjectMeta { name: Some("x".into()), ..Default::default() },
+        ..Pod::default()
+    };
     pods.create(&PostParams::default(), &pod).await.unwrap_err();
     pods.logs("web-0", &Default::default()).await.unwrap_err();
     let requests = cluster.requests();
     let [_, create, log] = requests.as_slice() else { panic!("{requests:?}") };
-    assert_eq!((create.verb.as_str(), create.resource.as_str(), create.name.as_str()), ("create", "pods", ""));
+    assert_eq!(
+        (create.verb.as_str(), create.resource.as_str(), create.name.as_str()),
+        ("create", "pods", "")
+    );
     assert_eq!(create.status, Some(403));
     assert_eq!((log.verb.as_str(), log.resource.as_str(), log.name.as_str()), ("get", "pods/log", "web-0"));
     assert_eq!((log.user.as_str(), log.namespace.as_str()), ("system:serviceaccount:a:b", "web"));
@@ -451,10 +463,13 @@ async fn review<K>(client: Client, url: &str, spec: Value) -> Result<Value, kube
 #[tokio::test]
 async fn reviews() {
     let cluster = FakeCluster::builder()
-        .user("jane", [
-            Rule::verbs(["get"]).resources(["pods", "deployments.apps", "pods/log"]).namespace("web"),
-            Rule::verbs(["list"]).resources(["pods"]).names(["x"]),
-        ])
+        .user(
+            "jane",
+            [
+                Rule::verbs(["get"]).resources(["pods", "deployments.apps", "pods/log"]).namespace("web"),
+                Rule::verbs(["list"]).resources(["pods"]).names(["x"]),
+            ],
+        )
         .start()
         .await
         .unwrap();
@@ -498,17 +513,21 @@ async fn reviews() {
     }
 
     let url = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-    let answer = review::<SelfSubjectRulesReview>(client.clone(), url, json!({"namespace": "web"})).await.unwrap();
+    let answer =
+        review::<SelfSubjectRulesReview>(client.clone(), url, json!({"namespace": "web"})).await.unwrap();
     let rules: SelfSubjectRulesReview = serde_json::from_value(answer).unwrap();
     let status = rules.status.unwrap();
     assert!(!status.incomplete);
     let own = status.resource_rules.iter().filter(|rule| rule.verbs != ["create"]);
     let own: Vec<_> = own.map(|rule| serde_json::to_value(rule).unwrap()).collect();
-    assert_eq!(own, [
-        json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods", "pods/log"]}),
-        json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"]}),
-        json!({"verbs": ["list"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["x"]}),
-    ]);
+    assert_eq!(
+        own,
+        [
+            json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods", "pods/log"]}),
+            json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"]}),
+            json!({"verbs": ["list"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["x"]}),
+        ]
+    );
     let error = review::<SelfSubjectRulesReview>(client, url, json!({})).await.unwrap_err();
     assert!(error.to_string().contains("no namespace on request"), "{error}");
 
@@ -553,7 +572,8 @@ async fn a_watch_is_cut_after_events() {
         cluster.apply(&config_map(name)).unwrap();
     }
     let configs: Api<ConfigMap> = Api::default_namespaced(cluster.client().unwrap());
-    for (fault, clean) in [(Fault::cut_after_events(2).cleanly(), true), (Fault::cut_after_events(2), false)] {
+    for (fault, clean) in [(Fault::cut_after_events(2).cleanly(), true), (Fault::cut_after_events(2), false)]
+    {
         let handle = cluster.faults().add(Calls::verb("watch").resource("configmaps"), fault);
         let mut events = pin!(configs.watch(&WatchParams::default(), "0").await.unwrap());
         let mut names = Vec::new();

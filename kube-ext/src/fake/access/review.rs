@@ -8,6 +8,7 @@ use super::{
         server::Call,
         status::{Cause, Failure},
         user::ADMIN,
+        write,
     },
     Attributes, Rule,
     rule::{everybody, group},
@@ -27,39 +28,13 @@ pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
         "selfsubjectreviews" => subject,
         _ => return Err(Failure::no_such_path()),
     };
-    let object = read(call)?;
+    let object = write::sent(call, kind)?;
     let mut review = status(call, &object)?;
     if let Some(review) = review.as_object_mut() {
         review.insert("kind".to_owned(), kind.kind.clone().into());
         review.insert("apiVersion".to_owned(), kind.api_version().into());
     }
     Ok(body::json(StatusCode::CREATED, &review))
-}
-
-/// The review that was sent, of the kind that the path names or of none.
-fn read(call: &Call) -> Result<Value, Failure> {
-    let kind = call.kind()?;
-    let unrecognized = |why: String| {
-        Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why}",
-            kind.kind
-        ))
-    };
-    let object: Value = serde_json::from_slice(&call.body).map_err(|err| unrecognized(err.to_string()))?;
-    let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, name) = (text("apiVersion"), text("kind"));
-    if (api_version.is_empty() || api_version == kind.api_version()) && (name.is_empty() || name == kind.kind)
-    {
-        return Ok(object);
-    }
-    Err(Failure::bad_request(format!(
-        "{name} in version {:?} cannot be handled as a {}: converting ({}.{name}) to ({}.{}): unknown conversion",
-        api_version.rsplit('/').next().unwrap_or_default(),
-        kind.kind,
-        api_version.rsplit('/').next().unwrap_or_default(),
-        kind.group.split('.').next().unwrap_or_default(),
-        kind.kind,
-    )))
 }
 
 fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
