@@ -12,6 +12,7 @@ pub(crate) struct Failure {
     message: String,
     details: Map<String, Value>,
     retry_after: Option<u32>,
+    continue_token: Option<String>,
 }
 
 /// What an invalid field is, for [`Failure::invalid`].
@@ -26,7 +27,14 @@ pub(crate) struct Cause {
 
 impl Failure {
     pub(crate) fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: Map::new(), retry_after: None }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            details: Map::new(),
+            retry_after: None,
+            continue_token: None,
+        }
     }
 
     /// Adds an entry to `details`, unless it is empty.
@@ -121,6 +129,12 @@ impl Failure {
         self.detail("retryAfterSeconds", seconds)
     }
 
+    /// With which a list can be taken up again.
+    pub(crate) fn continue_with(mut self, token: String) -> Self {
+        self.continue_token = Some(token);
+        self
+    }
+
     pub(crate) fn code(&self) -> StatusCode {
         self.code
     }
@@ -139,7 +153,10 @@ impl Failure {
             if self.reason.is_empty() {
                 status.remove("reason");
             }
-            if !self.details.is_empty() || self.reason == "NotFound" {
+            if let Some(token) = &self.continue_token {
+                status.insert("metadata".to_owned(), json!({"continue": token}));
+            }
+            if !self.details.is_empty() || ["NotFound", "MethodNotAllowed"].contains(&self.reason) {
                 status.insert("details".to_owned(), self.details.clone().into());
             }
         }
