@@ -52,9 +52,42 @@ pub(crate) struct Stored {
     pub(crate) labels: BTreeMap<String, String>,
     /// What field selectors can ask for, beside name and namespace.
     pub(crate) fields: Vec<(String, String)>,
+    pub(crate) uid: String,
+    /// The uids of its owners.
+    pub(crate) owners: Vec<String>,
 }
 
 impl Stored {
+    /// An object at a version; 0 is that of an object that is not kept.
+    pub(crate) fn new(kind: &Kind, key: Key, version: u64, mut object: Value) -> Self {
+        if let Some(object) = object.as_object_mut() {
+            object.remove("apiVersion");
+            object.remove("kind");
+            if let Some(metadata) = object.entry("metadata").or_insert_with(|| json!({})).as_object_mut() {
+                match version {
+                    0 => metadata.remove("resourceVersion"),
+                    version => metadata.insert("resourceVersion".to_owned(), version.to_string().into()),
+                };
+            }
+        }
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        Self {
+            key,
+            version,
+            labels: labels
+                .into_iter()
+                .flatten()
+                .map(|(label, value)| (label.clone(), text(Some(value))))
+                .collect(),
+            fields: selector::fields(kind, &object),
+            uid: text(object.pointer("/metadata/uid")),
+            owners: owners.into_iter().flatten().map(|owner| text(owner.get("uid"))).collect(),
+            json: object.to_string().into(),
+        }
+    }
+
     /// The object without `apiVersion` and `kind`, as a tree.
     pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.json).unwrap_or_default()
@@ -249,7 +282,12 @@ impl Transaction<'_> {
 
     /// All objects of a namespace, whatever their kind.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<Stored>> {
-        self.state.objects.values().filter(|stored| stored.key.namespace == namespace).cloned().collect()
+        self.find(|stored| stored.key.namespace == namespace)
+    }
+
+    /// All objects, whatever their kind, that are like this.
+    pub(crate) fn find(&self, like: impl Fn(&Stored) -> bool) -> Vec<Arc<Stored>> {
+        self.state.objects.values().filter(|stored| like(stored)).cloned().collect()
     }
 
     /// Creates or replaces an object, and gives it the version of this write.
@@ -284,26 +322,8 @@ impl Transaction<'_> {
         (0..5).filter_map(|_| self.state.random.choice(ALPHABET)).map(|letter| char::from(*letter)).collect()
     }
 
-    fn store(&mut self, kind: &Kind, key: Key, mut object: Value) -> Arc<Stored> {
+    fn store(&mut self, kind: &Kind, key: Key, object: Value) -> Arc<Stored> {
         self.state.version += 1;
-        let version = self.state.version;
-        if let Some(object) = object.as_object_mut() {
-            object.remove("apiVersion");
-            object.remove("kind");
-            if let Some(metadata) = object.entry("metadata").or_insert_with(|| json!({})).as_object_mut() {
-                metadata.insert("resourceVersion".to_owned(), version.to_string().into());
-            }
-        }
-        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-        let labels = labels.into_iter().flatten();
-        Arc::new(Stored {
-            key,
-            version,
-            labels: labels
-                .map(|(label, value)| (label.clone(), value.as_str().unwrap_or_default().to_owned()))
-                .collect(),
-            fields: selector::fields(kind, &object),
-            json: object.to_string().into(),
-        })
+        Arc::new(Stored::new(kind, key, self.state.version, object))
     }
 }

@@ -2,11 +2,7 @@
 //!
 //! A watch reads the store's history as its client reads the answer: it has no queue of its own, so a slow client costs
 //! nothing. One that is slower than the history is long is told so (410 Expired), and has to list again.
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::stream;
@@ -229,20 +225,20 @@ impl Watch {
             (Some(_), true) => Some(self.event("MODIFIED", &event.object)),
             (Some(_), false) if event.deleted => Some(self.event("DELETED", &event.object)),
             (Some(before), false) => {
-                let last = at_version(before, event.version);
+                let last = Stored::new(&self.kind, before.key.clone(), event.version, before.value());
                 Some(self.event("DELETED", &last))
             }
         }
     }
 
     fn bookmark(&mut self, version: u64, initial_end: bool) -> Bytes {
-        let mut metadata = json!({"resourceVersion": version.to_string()});
-        if initial_end && let Some(metadata) = metadata.as_object_mut() {
-            metadata.insert("annotations".to_owned(), json!({"k8s.io/initial-events-end": "true"}));
-        }
+        let metadata = if initial_end {
+            json!({"annotations": {"k8s.io/initial-events-end": "true"}})
+        } else {
+            json!({})
+        };
         let key = Key { resource: self.kind.storage.clone(), namespace: String::new(), name: String::new() };
-        let json = json!({ "metadata": metadata }).to_string().into();
-        let object = Stored { key, version, json, labels: BTreeMap::new(), fields: Vec::new() };
+        let object = Stored::new(&self.kind, key, version, json!({ "metadata": metadata }));
         self.event("BOOKMARK", &object)
     }
 
@@ -254,21 +250,6 @@ impl Watch {
 
 fn line(event: &str, object: &[u8]) -> Bytes {
     [format!(r#"{{"type":"{event}","object":"#).as_bytes(), object, b"}\n"].concat().into()
-}
-
-/// An object as if it had been written at a version.
-fn at_version(object: &Stored, version: u64) -> Stored {
-    let mut value = object.value();
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("resourceVersion".to_owned(), version.to_string().into());
-    }
-    Stored {
-        key: object.key.clone(),
-        version,
-        json: value.to_string().into(),
-        labels: object.labels.clone(),
-        fields: object.fields.clone(),
-    }
 }
 
 fn too_old(version: u64, compacted: Compacted) -> Failure {
