@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 
-pub(crate) use self::review::review;
+pub(crate) use self::review::{review, reviews};
 pub use self::rule::Rule;
 use super::{
     Builder, FakeCluster,

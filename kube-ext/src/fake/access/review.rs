@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         body::{self, Body},
+        kinds::Kind,
         server::Call,
         status::{Cause, Failure},
         user::ADMIN,
@@ -14,6 +15,11 @@ use super::{
     rule::{everybody, group},
     service_account,
 };
+
+/// Whether objects of a kind are questions, which are answered and not kept.
+pub(crate) fn reviews(kind: &Kind) -> bool {
+    ["authentication.k8s.io", "authorization.k8s.io"].contains(&kind.group.as_str())
+}
 
 /// Answers a `SelfSubjectAccessReview`, a `SelfSubjectRulesReview` and a `SelfSubjectReview`. The other reviews are not
 /// there.
