@@ -16,13 +16,12 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::{
-    authentication::v1::SelfSubjectReview,
-    authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview},
+    authorization::v1::SelfSubjectRulesReview,
     core::v1::{ConfigMap, Pod},
 };
 use kube::{
     Api, Client, Config,
-    api::{ListParams, PostParams, WatchEvent, WatchParams},
+    api::{ListParams, LogParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     runtime::watcher,
 };
@@ -365,7 +364,7 @@ async fn requests_are_recorded() {
         ..Pod::default()
     };
     pods.create(&PostParams::default(), &pod).await.unwrap_err();
-    pods.logs("web-0", &Default::default()).await.unwrap_err();
+    pods.logs("web-0", &LogParams::default()).await.unwrap_err();
     let requests = cluster.requests();
     let [_, create, log] = requests.as_slice() else { panic!("{requests:?}") };
     assert_eq!(
@@ -454,7 +453,7 @@ async fn users_act_as_others() {
     assert!(error.to_string().contains(r#"User "joe" cannot impersonate-on:user-info:list"#), "{error}");
 }
 
-async fn review<K>(client: Client, url: &str, spec: Value) -> Result<Value, kube::Error> {
+async fn review(client: Client, url: &str, spec: Value) -> Result<Value, kube::Error> {
     let request = http::Request::post(url).header("content-type", "application/json");
     client.request(request.body(serde_json::to_vec(&json!({"spec": spec})).unwrap()).unwrap()).await
 }
@@ -476,7 +475,7 @@ async fn reviews() {
     let url = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let ask = async |user: &str, spec: Value| {
         let client = cluster.client_as(user).unwrap();
-        let answer = review::<SelfSubjectAccessReview>(client, url, spec.clone()).await.unwrap();
+        let answer = review(client, url, spec.clone()).await.unwrap();
         assert_eq!((&answer["kind"], &answer["spec"]), (&json!("SelfSubjectAccessReview"), &spec));
         answer["status"].clone()
     };
@@ -506,15 +505,14 @@ async fn reviews() {
             r#".authorization.k8s.io "" is invalid: spec.nonResourceAttributes: Invalid value: {"Path":"/metrics","Verb":"get"}: cannot be specified in combination with resourceAttributes"#,
         ),
     ] {
-        match review::<SelfSubjectAccessReview>(client.clone(), url, spec).await.unwrap_err() {
+        match review(client.clone(), url, spec).await.unwrap_err() {
             kube::Error::Api(status) => assert_eq!((status.code, status.message.as_str()), (422, message)),
             error => panic!("{error}"),
         }
     }
 
     let url = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-    let answer =
-        review::<SelfSubjectRulesReview>(client.clone(), url, json!({"namespace": "web"})).await.unwrap();
+    let answer = review(client.clone(), url, json!({"namespace": "web"})).await.unwrap();
     let rules: SelfSubjectRulesReview = serde_json::from_value(answer).unwrap();
     let status = rules.status.unwrap();
     assert!(!status.incomplete);
@@ -528,12 +526,12 @@ async fn reviews() {
             json!({"verbs": ["list"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["x"]}),
         ]
     );
-    let error = review::<SelfSubjectRulesReview>(client, url, json!({})).await.unwrap_err();
+    let error = review(client, url, json!({})).await.unwrap_err();
     assert!(error.to_string().contains("no namespace on request"), "{error}");
 
     let url = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let account = cluster.client_as("system:serviceaccount:ns:name").unwrap();
-    let answer = review::<SelfSubjectReview>(account, url, json!({})).await.unwrap();
+    let answer = review(account, url, json!({})).await.unwrap();
     let info = json!({
         "username": "system:serviceaccount:ns:name",
         "groups": ["system:serviceaccounts", "system:serviceaccounts:ns", "system:authenticated"],
