@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::pods::{Connection, Container, Exit, Output, Pod, Process, Resizes, Stdin, TerminalSize};
 use self::{
     access::Access, faults::Plan, kinds::Kinds, pods::Pods, requests::Requests, server::Shared,
     status::Failure, store::Store,
