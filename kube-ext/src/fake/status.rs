@@ -13,6 +13,7 @@ pub(crate) struct Failure {
     /// Some errors have empty details, some have none.
     details: Option<Map<String, Value>>,
     retry_after: Option<u32>,
+    continue_token: Option<String>,
 }
 
 /// What an invalid field is, for [`Failure::invalid`].
@@ -27,7 +28,7 @@ pub(crate) struct Cause {
 
 impl Failure {
     pub(crate) fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, retry_after: None }
+        Self { code, reason, message: message.into(), details: None, retry_after: None, continue_token: None }
     }
 
     /// Adds an entry to `details`, unless it is empty.
@@ -140,6 +141,12 @@ impl Failure {
         self.detail("retryAfterSeconds", seconds)
     }
 
+    /// With which a list can be taken up again.
+    pub(crate) fn continue_with(mut self, token: String) -> Self {
+        self.continue_token = Some(token);
+        self
+    }
+
     pub(crate) fn code(&self) -> StatusCode {
         self.code
     }
@@ -157,6 +164,9 @@ impl Failure {
         if let Some(status) = status.as_object_mut() {
             if self.reason.is_empty() {
                 status.remove("reason");
+            }
+            if let Some(token) = &self.continue_token {
+                status.insert("metadata".to_owned(), json!({"continue": token}));
             }
             if let Some(details) = &self.details {
                 status.insert("details".to_owned(), details.clone().into());

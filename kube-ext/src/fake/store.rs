@@ -4,6 +4,7 @@
 //! for. Every write has a version of its own; the writes since the last compaction are kept, so that a watch can start
 //! from any of them and a list can be continued as it was.
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,11 +17,28 @@ use tokio::sync::watch;
 use super::{kinds::Kind, selector};
 
 /// Which object: its storage (`pods`, `deployments.apps`), namespace (empty for none) and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) resource: Arc<str>,
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+/// The order of keys in etcd, `/registry/RESOURCE/NAMESPACE/NAME`: `team-a` comes before `team`, because `-` comes before
+/// `/`.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let resources = self.resource.cmp(&other.resource);
+        resources
+            .then_with(|| self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/'])))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// An object as it was after one write.
@@ -170,12 +188,13 @@ impl Store {
         Ok((at, found.into_values().collect()))
     }
 
-    /// The writes to a resource after a version, and the version up to which these are all.
+    /// The first writes to a resource after a version, at most `limit` of them, and the version up to which these are all.
     pub(crate) fn events_after(
         &self,
         resource: &Arc<str>,
         namespace: Option<&str>,
         version: u64,
+        limit: usize,
     ) -> Result<(u64, Vec<Event>), Compacted> {
         let state = self.lock();
         if version < state.compacted {
@@ -186,7 +205,10 @@ impl Store {
             let key = &event.object.key;
             key.resource == *resource && namespace.is_none_or(|namespace| namespace == key.namespace)
         });
-        Ok((state.version, events.cloned().collect()))
+        let events: Vec<_> = events.take(limit).cloned().collect();
+        let all_up_to =
+            events.last().filter(|_| events.len() == limit).map_or(state.version, |last| last.version);
+        Ok((all_up_to, events))
     }
 
     /// Forgets all writes so far: only a watch from the present version can go on.
