@@ -20,6 +20,7 @@ use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, RwLock},
+    time::Duration,
 };
 
 use kube::{Client, Config};
@@ -38,6 +39,9 @@ use crate::yaml;
 /// How many bytes of past writes a cluster remembers for watches, unless told otherwise.
 const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 
+/// How often a watch sends a bookmark, unless told otherwise; as often as the API server.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
 /// Namespaces that are in every cluster.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
@@ -53,6 +57,7 @@ pub struct Builder {
     manifests: Vec<String>,
     objects: Vec<serde_json::Result<Value>>,
     history_bytes: usize,
+    bookmarks: Duration,
     seed: u64,
 }
 
@@ -90,7 +95,13 @@ pub enum Error {
 impl FakeCluster {
     /// A cluster to be.
     pub fn builder() -> Builder {
-        Builder { manifests: Vec::new(), objects: Vec::new(), history_bytes: HISTORY_BYTES, seed: 0 }
+        Builder {
+            manifests: Vec::new(),
+            objects: Vec::new(),
+            history_bytes: HISTORY_BYTES,
+            bookmarks: BOOKMARKS,
+            seed: 0,
+        }
     }
 
     /// A client that may do everything.
@@ -150,6 +161,25 @@ impl Builder {
         self
     }
 
+    /// How often a watch that asks for bookmarks gets one: every minute unless told otherwise. It gets one more two seconds
+    /// before its end, and one after the initial events, as from the API server.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), kube_ext::fake::Error> {
+    /// use std::time::Duration;
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().bookmarks(Duration::from_millis(100)).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bookmarks(mut self, every: Duration) -> Self {
+        self.bookmarks = every;
+        self
+    }
+
     /// Starts the cluster on the current tokio runtime.
     pub async fn start(self) -> Result<FakeCluster, Error> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
@@ -162,6 +192,7 @@ impl Builder {
             plan: Arc::new(Plan::default()),
             requests: Requests::default(),
             pods: Pods::default(),
+            bookmarks: self.bookmarks,
             connections: RwLock::new(stop.child_token()),
             stop,
         });

@@ -2,6 +2,7 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) requests: Requests,
     pub(crate) pods: Pods,
+    /// How often a watch sends a bookmark.
+    pub(crate) bookmarks: Duration,
     /// Ends everything.
     pub(crate) stop: CancellationToken,
     /// Ends the connections of the moment; replaced when they are.
@@ -182,7 +185,7 @@ async fn answer(mut call: Call, request: Request<Incoming>) -> Result<Response<B
         return discovery::answer(&call);
     }
     shared.access.check(&call.user, &call.info)?;
-    let kind = call.kind()?.clone();
+    let Some(kind) = call.kind.clone() else { return Ok(discovery::no_such_resource(&call)) };
     if kind.plural == "pods"
         && kind.group.is_empty()
         && matches!(call.info.subresource.as_str(), "log" | "exec" | "attach" | "portforward")
