@@ -139,7 +139,9 @@ impl Failure {
             if self.reason.is_empty() {
                 status.remove("reason");
             }
-            if !self.details.is_empty() || self.reason == "NotFound" {
+            // Kubernetes has details of these even if there is nothing in them.
+            let detailed = ["Forbidden", "MethodNotAllowed", "NotFound", "Timeout"].contains(&self.reason);
+            if detailed || !self.details.is_empty() {
                 status.insert("details".to_owned(), self.details.clone().into());
             }
         }
