@@ -7,9 +7,11 @@ use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use kube_ext::fake::{Error, FakeCluster};
+use kube_ext::fake::{Container, Error, FakeCluster};
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
+
+use super::logs::Logs;
 
 /// A pod that crashes again and again, once in so many seconds.
 const CRASHING: &str = "cart-7c9b6f4d5-tz5rn";
@@ -22,11 +24,16 @@ const STARTING: &str = "db-1";
 
 /// Starts what happens; it goes on until it is aborted, or the cluster is gone.
 pub(super) fn start(cluster: &FakeCluster) -> Result<AbortHandle, Error> {
-    let life = Life { client: cluster.client()? };
+    let life = Life {
+        client: cluster.client()?,
+        logs: Logs::start(cluster),
+        crashing: cluster.container("shop", CRASHING, "app"),
+    };
     let life = async move {
         let mut clock = tokio::time::interval(Duration::from_secs(1));
         for second in 0.. {
             clock.tick().await;
+            life.logs.write(second);
             // An object that somebody deleted has no life.
             let _ = life.crash(second).await;
             let _ = life.init(second).await;
@@ -38,6 +45,8 @@ pub(super) fn start(cluster: &FakeCluster) -> Result<AbortHandle, Error> {
 
 struct Life {
     client: Client,
+    logs: Logs,
+    crashing: Container,
 }
 
 impl Life {
@@ -45,6 +54,15 @@ impl Life {
     async fn crash(&self, second: u64) -> kube::Result<()> {
         let restarts = 13 + second / CRASH_EVERY;
         let ended = json!({"terminated": {"exitCode": 1, "reason": "Error", "startedAt": ago(3), "finishedAt": ago(0)}});
+        match second % CRASH_EVERY {
+            0 => {
+                self.crashing.restart();
+                self.crashing.log("cart 0.9: reading stock from db.data:5432");
+            }
+            2 => self.crashing.log("panicked: no stock: relation \"stock\" does not exist"),
+            3 => self.crashing.finish(),
+            _ => {}
+        }
         let (state, last) = match second % CRASH_EVERY {
             0 => (json!({"running": {"startedAt": ago(0)}}), None),
             3 => (ended.clone(), None),

@@ -4,6 +4,7 @@
 //! starting; there are sidecars and init containers, jobs that come and go, and a custom resource. Containers log, and
 //! have a shell that knows a few commands.
 mod life;
+mod logs;
 mod shell;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
