@@ -24,6 +24,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     sync::{Arc, RwLock},
+    time::Duration,
 };
 
 use kube::{Client, Config};
@@ -46,6 +47,9 @@ use crate::yaml;
 /// How many bytes of past writes a cluster remembers for watches, unless told otherwise.
 const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 
+/// How often a watch sends a bookmark, unless told otherwise; as often as the API server.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
 /// Namespaces that are in every cluster.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
@@ -61,6 +65,7 @@ pub struct Builder {
     manifests: Vec<String>,
     objects: Vec<serde_json::Result<Value>>,
     history_bytes: usize,
+    bookmarks: Duration,
     seed: u64,
     users: BTreeMap<String, Vec<Rule>>,
     kept_requests: usize,
@@ -104,6 +109,7 @@ impl FakeCluster {
             manifests: Vec::new(),
             objects: Vec::new(),
             history_bytes: HISTORY_BYTES,
+            bookmarks: BOOKMARKS,
             seed: 0,
             users: BTreeMap::new(),
             kept_requests: requests::KEPT,
@@ -167,6 +173,25 @@ impl Builder {
         self
     }
 
+    /// How often a watch that asks for bookmarks gets one: every minute unless told otherwise. It gets one more two seconds
+    /// before its end, and one after the initial events, as from the API server.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), kube_ext::fake::Error> {
+    /// use std::time::Duration;
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().bookmarks(Duration::from_millis(100)).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bookmarks(mut self, every: Duration) -> Self {
+        self.bookmarks = every;
+        self
+    }
+
     /// Starts the cluster on the current tokio runtime.
     pub async fn start(self) -> Result<FakeCluster, Error> {
         let port = Port::reserve().map_err(Error::Listen)?;
@@ -181,6 +206,7 @@ impl Builder {
             pods: Pods::default(),
             port,
             accepting: Mutex::new(None),
+            bookmarks: self.bookmarks,
             connections: RwLock::new(stop.child_token()),
             stop,
         });

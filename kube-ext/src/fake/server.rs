@@ -2,6 +2,7 @@
 use std::{
     future, io,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) port: Port,
     /// Accepts connections; nothing while the server is down.
     pub(crate) accepting: Mutex<Option<JoinHandle<()>>>,
+    /// How often a watch sends a bookmark.
+    pub(crate) bookmarks: Duration,
     /// Ends everything.
     pub(crate) stop: CancellationToken,
     /// Ends the connections of the moment; replaced when they are.
@@ -196,6 +199,8 @@ async fn answer(mut call: Call, caller: &str, request: Request<Incoming>) -> Res
         return discovery::answer(&call);
     }
     let kind = call.kind()?.clone();
+    shared.access.check(&call.user, &call.info)?;
+    let Some(kind) = call.kind.clone() else { return Ok(discovery::no_such_resource(&call)) };
     if kind.plural == "pods"
         && kind.group.is_empty()
         && matches!(call.info.subresource.as_str(), "log" | "exec" | "attach" | "portforward")

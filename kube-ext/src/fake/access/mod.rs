@@ -225,7 +225,7 @@ fn refusal(user: &str, asked: &Attributes<'_>) -> Failure {
     // Nothing that looks like HTML.
     let what = what.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     if resource.is_empty() {
-        return Failure::new(StatusCode::FORBIDDEN, "Forbidden", format!("forbidden: {what}"));
+        return Failure::general(StatusCode::FORBIDDEN, "Forbidden", format!("forbidden: {what}"));
     }
     Failure::forbidden(group, resource, name, &what)
 }

@@ -8,6 +8,7 @@ use super::{
         server::Call,
         status::{Cause, Failure},
         user::ADMIN,
+        write,
     },
     Attributes, Rule,
     rule::{everybody, group},
@@ -21,45 +22,20 @@ use super::{
 /// `metadata.managedFields`, which the API server adds to the first, is not there.
 pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
     let kind = call.kind()?;
-    let status = match kind.plural.as_str() {
-        "selfsubjectaccessreviews" => access,
-        "selfsubjectrulesreviews" => rules,
-        "selfsubjectreviews" => subject,
+    let mut review = match kind.plural.as_str() {
+        "selfsubjectaccessreviews" => access(call, &write::sent(call, kind)?)?,
+        "selfsubjectrulesreviews" => rules(call, &write::sent(call, kind)?)?,
+        "selfsubjectreviews" => {
+            write::sent(call, kind)?;
+            subject(call)
+        }
         _ => return Err(Failure::no_such_path()),
     };
-    let object = read(call)?;
-    let mut review = status(call, &object)?;
     if let Some(review) = review.as_object_mut() {
         review.insert("kind".to_owned(), kind.kind.clone().into());
         review.insert("apiVersion".to_owned(), kind.api_version().into());
     }
     Ok(body::json(StatusCode::CREATED, &review))
-}
-
-/// The review that was sent, of the kind that the path names or of none.
-fn read(call: &Call) -> Result<Value, Failure> {
-    let kind = call.kind()?;
-    let unrecognized = |why: String| {
-        Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why}",
-            kind.kind
-        ))
-    };
-    let object: Value = serde_json::from_slice(&call.body).map_err(|err| unrecognized(err.to_string()))?;
-    let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, name) = (text("apiVersion"), text("kind"));
-    if (api_version.is_empty() || api_version == kind.api_version()) && (name.is_empty() || name == kind.kind)
-    {
-        return Ok(object);
-    }
-    Err(Failure::bad_request(format!(
-        "{name} in version {:?} cannot be handled as a {}: converting ({}.{name}) to ({}.{}): unknown conversion",
-        api_version.rsplit('/').next().unwrap_or_default(),
-        kind.kind,
-        api_version.rsplit('/').next().unwrap_or_default(),
-        kind.group.split('.').next().unwrap_or_default(),
-        kind.kind,
-    )))
 }
 
 fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
@@ -159,7 +135,7 @@ fn resource_rules(rule: &Rule) -> Vec<Value> {
     groups.into_iter().map(of_group).collect()
 }
 
-fn subject(call: &Call, _review: &Value) -> Result<Value, Failure> {
+fn subject(call: &Call) -> Value {
     let mut groups = Vec::new();
     if call.user == ADMIN {
         groups.push("system:masters".to_owned());
@@ -170,8 +146,8 @@ fn subject(call: &Call, _review: &Value) -> Result<Value, Failure> {
     }
     groups.push("system:authenticated".to_owned());
     let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    Ok(json!({
+    json!({
         "metadata": {"creationTimestamp": now},
         "status": {"userInfo": {"username": call.user, "groups": groups}},
-    }))
+    })
 }

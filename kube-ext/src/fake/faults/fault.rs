@@ -99,7 +99,7 @@ impl Fault {
     /// 504 `Timeout`, as the server answers after a minute.
     pub fn timeout() -> Self {
         let message = "Timeout: request did not complete within the allotted timeout";
-        Self::of_status(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)
+        Self::new(What::Status(Failure::general(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)))
     }
 
     /// 410 `Expired`: the version or the list that was asked for is compacted. A watch is answered as the API server does,

@@ -24,8 +24,8 @@ pub(crate) struct Flushed(watch::Receiver<()>);
 
 impl Flushing {
     pub(crate) fn new(stream: TcpStream) -> (Self, Flushed) {
-        let (flushes, flushed) = watch::channel(());
-        (Self { stream, flushes }, Flushed(flushed))
+        let (flushes, receiver) = watch::channel(());
+        (Self { stream, flushes }, Flushed(receiver))
     }
 }
 

@@ -35,7 +35,7 @@ impl Limit {
                 let now = Instant::now();
                 let (begin, used) = window.filter(|(begin, _)| now - *begin < *per).unwrap_or((now, 0));
                 if used >= *calls {
-                    return Some(*per - (now - begin));
+                    return Some(per.saturating_sub(now - begin));
                 }
                 *window = Some((begin, used + 1));
                 None
