@@ -11,17 +11,11 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../parity/compare.rs"]
-mod compare;
+mod cluster;
 mod generate;
-#[path = "../parity/mod.rs"]
-mod parity;
-#[path = "parity.rs"]
-mod parity_live;
 mod random_pods;
-#[path = "../parity/real.rs"]
-mod real;
 mod real_pods;
 mod row;
+mod runtime;
 mod support;
 mod text;

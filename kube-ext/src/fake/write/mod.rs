@@ -62,6 +62,11 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     }
 }
 
+/// The object of a kind that is in the body of a request.
+pub(crate) fn sent(call: &Call, kind: &Kind) -> Result<Value, Failure> {
+    input::object(call, kind).map(Object::into_value)
+}
+
 /// Puts an object into the cluster as it is, status included; what is missing (uid, creation time, its namespace) is
 /// filled in. An object that is there already is replaced.
 pub(crate) fn seed(shared: &Shared, object: Value) -> Result<Value, Failure> {
