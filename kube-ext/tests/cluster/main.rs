@@ -11,9 +11,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod cluster;
 mod generate;
 mod random_pods;
 mod real_pods;
 mod row;
+mod runtime;
 mod support;
 mod text;
