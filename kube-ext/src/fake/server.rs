@@ -36,6 +36,9 @@ use super::{
 /// The largest body that is taken, as in the API server (`MaxRequestBodyBytes`).
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
+/// How long to wait when no connection can be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
+
 /// The state of a cluster.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -111,7 +114,12 @@ pub(crate) async fn listen(shared: &Arc<Shared>) -> io::Result<()> {
 
 /// Accepts connections until the cluster stops.
 async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    while let Some(Ok((stream, _))) = shared.stop.run_until_cancelled(listener.accept()).await {
+    while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
+        let Ok((stream, _)) = accepted else {
+            // The process may have no file descriptor left, and get one back.
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            continue;
+        };
         // Small frames are to arrive when they are written.
         let _ = stream.set_nodelay(true);
         tokio::spawn(connection(shared.clone(), shared.connection(), stream));
