@@ -213,7 +213,8 @@ async fn run(args: &Args) -> Result<(), Vec<Failure>> {
         return show_file(args, path, as_table).map_err(|failure| vec![failure]);
     }
     let names = args.names()?;
-    let (client, namespace) = args.cluster.connect(args.namespace.as_deref()).await?;
+    let connection = args.cluster.connect(args.namespace.as_deref()).await?;
+    let (client, namespace) = (connection.client.clone(), connection.namespace.clone());
     if as_table {
         let api: Api<Pod> =
             if args.all_namespaces { Api::all(client) } else { Api::namespaced(client, &namespace) };

@@ -1,79 +1,15 @@
-//! What the examples share: the connection to the cluster, and errors in kubectl's words.
+//! What the examples share: the connection to the cluster, a demo for where there is none, and errors in kubectl's words.
+mod cluster;
+pub mod demo;
+
 use std::{
-    error::Error as _,
     fmt,
     io::{self, Write as _},
-    path::PathBuf,
 };
 
-use kube::{
-    Client, Config, ResourceExt as _,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
-    core::DynamicObject,
-};
+use kube::{ResourceExt as _, config::KubeconfigError, core::DynamicObject};
 
-/// Which cluster to talk to.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct ClusterArgs {
-    /// The kubeconfig file; `$KUBECONFIG`, `~/.kube/config` or the pod's own account if absent.
-    #[arg(long)]
-    pub kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig; its current context if absent.
-    #[arg(long)]
-    pub context: Option<String>,
-}
-
-impl ClusterArgs {
-    /// A client, and the namespace that is meant: the one given, or else that of the context.
-    ///
-    /// # Errors
-    /// When the kubeconfig cannot be read or has no such context, or the cluster does not answer.
-    pub async fn connect(&self, namespace: Option<&str>) -> Result<(Client, String), Failure> {
-        let config = self.config().await.map_err(|failure| match (&self.context, namespace) {
-            // kubectl has other words for this once it need not look for the namespace.
-            (Some(context), Some(_)) if failure.0.starts_with("Error in configuration") => {
-                Failure(format!("error: context {context:?} does not exist"))
-            }
-            _ => failure,
-        })?;
-        let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-        let server = config.cluster_url.clone();
-        let client = Client::try_from(config)?;
-        // Asked once, a server that is not there is one error, however many requests were to come. That it refuses
-        // this one says nothing about them.
-        match client.apiserver_version().await {
-            Ok(_) | Err(kube::Error::Api(_)) => Ok((client, namespace)),
-            Err(err) if is_refused(&err) => {
-                let server = server.authority().map_or("", |authority| authority.as_str());
-                Err(Failure(format!(
-                    "The connection to the server {server} was refused - did you specify the right host or port?"
-                )))
-            }
-            Err(err) => Err(err.into()),
-        }
-    }
-
-    async fn config(&self) -> Result<Config, Failure> {
-        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-        Ok(match &self.kubeconfig {
-            Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
-            None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
-            None => Config::infer().await.map_err(|err| Failure(format!("error: {err}")))?,
-        })
-    }
-}
-
-/// Whether nobody listens where the server should be.
-fn is_refused(err: &kube::Error) -> bool {
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        if err.downcast_ref().is_some_and(|err: &io::Error| err.kind() == io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        cause = err.source();
-    }
-    false
-}
+pub use self::cluster::{ClusterArgs, Connection};
 
 /// Why a command failed, in the words that kubectl prints for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

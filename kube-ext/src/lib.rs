@@ -8,9 +8,13 @@
 //! | the server's cells for a resource | [`columns::Columns`] | |
 //! | the age of something in kubectl's words | [`time::Age`] | |
 //! | Kubernetes' timestamps as [`chrono`]'s | [`time::TimeExt`] | |
+#![cfg_attr(
+    feature = "fake",
+    doc = "| an API server inside the process, with faults on demand | [`fake::FakeCluster`] | `fake` |"
+)]
 //!
-//! All of these are pure functions of an object: no client, no async, and whatever reads the clock has a twin that
-//! takes it. The cargo features are kube's by name (`client`, `ws`, `runtime`) and turn these on in kube; `full` is all of
+//! All but the cluster are pure functions of an object: no client, no async, and whatever reads the clock has a twin
+//! that takes it. The cargo features are kube's by name (`client`, `ws`, `runtime`) and turn these on in kube; `full` is all of
 //! them, none is on by default. This crate picks no TLS stack, no version of k8s-openapi and no runtime.
 //!
 //! ```
@@ -52,6 +56,9 @@ mod guides {
     mod readme {}
     #[doc = include_str!("../../docs/columns.md")]
     mod columns {}
+    #[cfg(feature = "fake")]
+    #[doc = include_str!("../../docs/fake.md")]
+    mod fake {}
     #[doc = include_str!("../../docs/pods.md")]
     mod pods {}
     #[doc = include_str!("../../docs/time.md")]

@@ -5,7 +5,9 @@ mod body;
 mod discovery;
 mod faults;
 mod kinds;
+mod pattern;
 mod pods;
+mod port;
 mod read;
 mod request;
 mod requests;
@@ -14,28 +16,40 @@ mod server;
 mod status;
 mod store;
 mod table;
+mod user;
 mod write;
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, RwLock},
+    time::Duration,
 };
 
 use kube::{Client, Config};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub use self::pods::{Connection, Container, Exit, Output, Pod, Process, Resizes, Stdin, TerminalSize};
 use self::{
-    access::Access, faults::Plan, kinds::Kinds, pods::Pods, requests::Requests, server::Shared,
+    access::Access, faults::Plan, kinds::Kinds, pods::Pods, port::Port, requests::Requests, server::Shared,
     status::Failure, store::Store,
+};
+pub use self::{
+    access::Rule,
+    faults::{Calls, Fault, FaultHandle, Faults},
+    requests::RequestRecord,
 };
 use crate::yaml;
 
 /// How many bytes of past writes a cluster remembers for watches, unless told otherwise.
 const HISTORY_BYTES: usize = 64 * 1024 * 1024;
+
+/// How often a watch sends a bookmark, unless told otherwise; as often as the API server.
+const BOOKMARKS: Duration = Duration::from_secs(60);
 
 /// Namespaces that are in every cluster.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -52,7 +66,10 @@ pub struct Builder {
     manifests: Vec<String>,
     objects: Vec<serde_json::Result<Value>>,
     history_bytes: usize,
+    bookmarks: Duration,
     seed: u64,
+    users: BTreeMap<String, Vec<Rule>>,
+    kept_requests: usize,
 }
 
 /// Why a [`FakeCluster`] could not do what it was asked to.
@@ -89,7 +106,15 @@ pub enum Error {
 impl FakeCluster {
     /// A cluster to be.
     pub fn builder() -> Builder {
-        Builder { manifests: Vec::new(), objects: Vec::new(), history_bytes: HISTORY_BYTES, seed: 0 }
+        Builder {
+            manifests: Vec::new(),
+            objects: Vec::new(),
+            history_bytes: HISTORY_BYTES,
+            bookmarks: BOOKMARKS,
+            seed: 0,
+            users: BTreeMap::new(),
+            kept_requests: requests::KEPT,
+        }
     }
 
     /// A client that may do everything.
@@ -111,7 +136,7 @@ impl FakeCluster {
 
     fn url(&self, user: Option<&str>) -> String {
         match user {
-            Some(user) => format!("http://{}/as/{user}", self.address),
+            Some(user) => format!("http://{}{}", self.address, user::prefix(user)),
             None => format!("http://{}", self.address),
         }
     }
@@ -149,18 +174,40 @@ impl Builder {
         self
     }
 
+    /// How often a watch that asks for bookmarks gets one: every minute unless told otherwise. It gets one more two seconds
+    /// before its end, and one after the initial events, as from the API server.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), kube_ext::fake::Error> {
+    /// use std::time::Duration;
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().bookmarks(Duration::from_millis(100)).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bookmarks(mut self, every: Duration) -> Self {
+        self.bookmarks = every;
+        self
+    }
+
     /// Starts the cluster on the current tokio runtime.
     pub async fn start(self) -> Result<FakeCluster, Error> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
-        let address = listener.local_addr().map_err(Error::Listen)?;
+        let port = Port::reserve().map_err(Error::Listen)?;
+        let address = port.address();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             store: Store::new(self.history_bytes, self.seed),
             kinds: RwLock::new(Kinds::built_in()),
-            access: Access::default(),
+            access: Access::new(self.users),
             plan: Arc::new(Plan::default()),
-            requests: Requests::default(),
+            requests: Requests::new(self.kept_requests),
             pods: Pods::default(),
+            port,
+            accepting: Mutex::new(None),
+            bookmarks: self.bookmarks,
             connections: RwLock::new(stop.child_token()),
             stop,
         });
@@ -176,7 +223,7 @@ impl Builder {
         for object in self.objects {
             seed(&cluster.shared, object.map_err(Error::Json)?)?;
         }
-        tokio::spawn(server::serve(cluster.shared.clone(), listener));
+        server::listen(&cluster.shared).await.map_err(Error::Listen)?;
         Ok(cluster)
     }
 }

@@ -68,7 +68,8 @@ impl RequestInfo {
     fn verb_of(&self, method: &Method) -> &'static str {
         let collection = self.name.is_empty();
         match method.as_str() {
-            "GET" | "HEAD" if self.query.flag("watch") && self.subresource.is_empty() => "watch",
+            // One object is not watched: for its name, `watch` says nothing.
+            "GET" | "HEAD" if collection && self.query.flag("watch") => "watch",
             "GET" | "HEAD" if collection => "list",
             "GET" | "HEAD" => "get",
             "POST" => "create",

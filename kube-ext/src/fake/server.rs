@@ -1,7 +1,8 @@
 //! The listener, its connections, and the way of a request through the cluster.
 use std::{
-    fmt,
+    future, io,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -9,29 +10,34 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Mutex,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     access::{self, Access},
     body::Body,
     discovery,
-    faults::{Cut, Plan},
+    faults::{self, Cut, Dropped, Flushed, Flushing, Instead, Plan},
     kinds::{Kind, Kinds},
     pods::{self, Pods},
+    port::Port,
     read,
     request::RequestInfo,
     requests::{Record, Requests},
     status::Failure,
     store::Store,
-    write,
+    user, write,
 };
 
 /// The largest body that is taken, as in the API server (`MaxRequestBodyBytes`).
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
-/// The user of requests that name none: it may do everything.
-pub(crate) const ADMIN: &str = "kubernetes-admin";
+/// How long to wait when no connection can be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
 /// The state of a cluster.
 #[derive(Debug)]
@@ -42,6 +48,11 @@ pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) requests: Requests,
     pub(crate) pods: Pods,
+    pub(crate) port: Port,
+    /// Accepts connections; nothing while the server is down.
+    pub(crate) accepting: Mutex<Option<JoinHandle<()>>>,
+    /// How often a watch sends a bookmark.
+    pub(crate) bookmarks: Duration,
     /// Ends everything.
     pub(crate) stop: CancellationToken,
     /// Ends the connections of the moment; replaced when they are.
@@ -92,18 +103,32 @@ impl Call {
     }
 }
 
+/// Accepts connections from now on, unless it does already.
+pub(crate) async fn listen(shared: &Arc<Shared>) -> io::Result<()> {
+    let mut accepting = shared.accepting.lock().await;
+    if accepting.is_none() {
+        *accepting = Some(tokio::spawn(serve(shared.clone(), shared.port.listen()?)));
+    }
+    Ok(())
+}
+
 /// Accepts connections until the cluster stops.
-pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    while let Some(Ok((stream, _))) = shared.stop.run_until_cancelled(listener.accept()).await {
+async fn serve(shared: Arc<Shared>, listener: TcpListener) {
+    while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
+        let Ok((stream, _)) = accepted else {
+            // The process may have no file descriptor left, and get one back.
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            continue;
+        };
         // Small frames are to arrive when they are written.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(connection(shared.clone(), stream));
+        tokio::spawn(connection(shared.clone(), shared.connection(), stream));
     }
 }
 
-async fn connection(shared: Arc<Shared>, stream: TcpStream) {
-    let token = shared.connection();
-    let service = service_fn(|request| handle(shared.clone(), token.clone(), request));
+async fn connection(shared: Arc<Shared>, token: CancellationToken, stream: TcpStream) {
+    let (stream, flushed) = Flushing::new(stream);
+    let service = service_fn(|request| handle(shared.clone(), token.clone(), flushed.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -112,33 +137,34 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream) {
     let _ = token.run_until_cancelled(connection).await;
 }
 
-/// The connection ends without an answer.
-#[derive(Debug)]
-struct Dropped;
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("connection dropped on demand")
-    }
-}
-
-impl std::error::Error for Dropped {}
-
 async fn handle(
     shared: Arc<Shared>,
     connection: CancellationToken,
+    flushed: Flushed,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Dropped> {
-    let (user, path) = split_user(request.uri().path());
-    let info = RequestInfo::parse(request.method(), &path, request.uri().query());
-    let record = shared.requests.begin(&user, request.method(), &info);
-    let trouble = shared.plan.next(&user, &info);
-    if trouble.refuse {
-        return Err(Dropped);
+    let (caller, path) = user::split(request.uri().path());
+    let user = access::impersonated(request.headers()).unwrap_or_else(|| caller.clone());
+    let query = request.uri().query().unwrap_or_default();
+    let info = RequestInfo::parse(request.method(), &path, Some(query));
+    let record = shared.requests.begin(&user, request.method(), &info, query);
+    let trouble = shared.plan.next(&user, &info, &record);
+    if !trouble.delay.is_zero() {
+        tokio::time::sleep(trouble.delay).await;
     }
-    let answer = match trouble.failure {
-        Some(failure) => Err(failure),
-        None => {
+    let mut response = match trouble.instead {
+        Instead::Drop => return Err(Dropped),
+        Instead::Hang => {
+            // hyper sees that a client has left only when the request is read.
+            drop(request);
+            return future::pending().await;
+        }
+        Instead::Answer(response) => {
+            // As a whole, so that the connection can be used again.
+            let _ = read_body(request, &record).await;
+            response
+        }
+        Instead::Nothing => {
             let kind = shared.kinds().find(&info.group, &info.version, &info.resource);
             let call = Call {
                 user,
@@ -148,18 +174,20 @@ async fn handle(
                 body: Bytes::new(),
                 connection,
                 record: record.clone(),
-                cut: trouble.cut.clone(),
+                cut: trouble.cut,
                 shared,
                 info,
             };
-            answer(call, request).await
+            answer(call, &caller, request).await.unwrap_or_else(Failure::into_response)
         }
     };
-    let mut response = answer.unwrap_or_else(Failure::into_response);
     record.answered(response.status().as_u16());
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        if let Some(cut) = &trouble.cut {
-            response = cut.apply(response);
+        if let Some(bytes_per_second) = trouble.bytes_per_second {
+            response = faults::slow(response, bytes_per_second);
+        }
+        if let Some(cut) = trouble.cut {
+            response = cut.apply(response, flushed);
         }
         response = response.map(|body| {
             body.inspect_frame(move |frame| record.sent(frame.data_ref().map_or(0, Bytes::len)))
@@ -169,36 +197,37 @@ async fn handle(
     Ok(response)
 }
 
-/// The user whom the path names, `/as/USER/...`, and the path as the API server would see it.
-fn split_user(path: &str) -> (String, String) {
-    let named = path.strip_prefix("/as/").and_then(|rest| rest.split_once('/'));
-    let (user, path) = named.map_or((ADMIN, path.to_owned()), |(user, path)| (user, format!("/{path}")));
-    (user.to_owned(), path)
-}
-
-async fn answer(mut call: Call, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+async fn answer(mut call: Call, caller: &str, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
     let shared = call.shared.clone();
+    if call.user != caller {
+        shared.access.check_impersonation(caller, &call.user, &call.info)?;
+    }
+    shared.access.check(&call.user, &call.info)?;
     if !call.info.is_resource() {
         return discovery::answer(&call);
     }
-    shared.access.check(&call.user, &call.info)?;
-    let kind = call.kind()?.clone();
+    let Some(kind) = call.kind.clone() else { return Ok(discovery::no_such_resource(&call)) };
     if kind.plural == "pods"
         && kind.group.is_empty()
         && matches!(call.info.subresource.as_str(), "log" | "exec" | "attach" | "portforward")
     {
         return pods::answer(&call, request);
     }
-    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
-    call.body = body.map_err(|_| too_large())?.to_bytes();
-    call.record.received(call.body.len());
+    call.body = read_body(request, &call.record).await?;
     match call.info.verb.as_str() {
         "get" => read::get(&call),
         "list" => read::list(&call),
         "watch" => read::watch(&call),
-        "create" if kind.group == "authorization.k8s.io" => access::review(&call),
+        "create" if call.info.name.is_empty() && access::reviews(&kind) => access::review(&call),
         _ => write::answer(&call),
     }
+}
+
+async fn read_body(request: Request<Incoming>, record: &Record) -> Result<Bytes, Failure> {
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|_| too_large())?;
+    let body = body.to_bytes();
+    record.received(body.len());
+    Ok(body)
 }
 
 fn too_large() -> Failure {

@@ -10,8 +10,10 @@ pub(crate) struct Failure {
     code: StatusCode,
     reason: &'static str,
     message: String,
-    details: Map<String, Value>,
+    /// Some errors have empty details, some have none.
+    details: Option<Map<String, Value>>,
     retry_after: Option<u32>,
+    continue_token: Option<String>,
 }
 
 /// What an invalid field is, for [`Failure::invalid`].
@@ -26,14 +28,15 @@ pub(crate) struct Cause {
 
 impl Failure {
     pub(crate) fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: Map::new(), retry_after: None }
+        Self { code, reason, message: message.into(), details: None, retry_after: None, continue_token: None }
     }
 
     /// Adds an entry to `details`, unless it is empty.
     pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
+        let details = self.details.get_or_insert_default();
         if value != "" {
-            self.details.insert(key.to_owned(), value);
+            details.insert(key.to_owned(), value);
         }
         self
     }
@@ -50,7 +53,12 @@ impl Failure {
     /// The path leads nowhere.
     pub(crate) fn no_such_path() -> Self {
         let message = "the server could not find the requested resource";
-        Self::new(StatusCode::NOT_FOUND, "NotFound", message)
+        Self::general(StatusCode::NOT_FOUND, "NotFound", message)
+    }
+
+    /// An error that the server words by its code alone (`NewGenericServerResponse`).
+    pub(crate) fn general(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { details: Some(Map::new()), ..Self::new(code, reason, message) }
     }
 
     pub(crate) fn already_exists(group: &str, resource: &str, name: &str) -> Self {
@@ -79,14 +87,26 @@ impl Failure {
     }
 
     pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+        Self::general(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+    }
+
+    /// A body of a type that is not read.
+    pub(crate) fn unsupported_media_type(accepted: &[&str]) -> Self {
+        let accepted = accepted.join(", ");
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {accepted}"
+        );
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
     }
 
     /// Fields of an object that break its rules. `kind` is the object's kind, not its resource.
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
-        let mut messages: Vec<_> =
-            causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
-        messages.dedup();
+        let mut messages = Vec::new();
+        for message in causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)) {
+            if !messages.contains(&message) {
+                messages.push(message);
+            }
+        }
         let all = match messages.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -121,6 +141,12 @@ impl Failure {
         self.detail("retryAfterSeconds", seconds)
     }
 
+    /// With which a list can be taken up again.
+    pub(crate) fn continue_with(mut self, token: String) -> Self {
+        self.continue_token = Some(token);
+        self
+    }
+
     pub(crate) fn code(&self) -> StatusCode {
         self.code
     }
@@ -139,8 +165,11 @@ impl Failure {
             if self.reason.is_empty() {
                 status.remove("reason");
             }
-            if !self.details.is_empty() || self.reason == "NotFound" {
-                status.insert("details".to_owned(), self.details.clone().into());
+            if let Some(token) = &self.continue_token {
+                status.insert("metadata".to_owned(), json!({"continue": token}));
+            }
+            if let Some(details) = &self.details {
+                status.insert("details".to_owned(), details.clone().into());
             }
         }
         status

@@ -4,6 +4,7 @@
 //! for. Every write has a version of its own; the writes since the last compaction are kept, so that a watch can start
 //! from any of them and a list can be continued as it was.
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,11 +17,28 @@ use tokio::sync::watch;
 use super::{kinds::Kind, selector};
 
 /// Which object: its storage (`pods`, `deployments.apps`), namespace (empty for none) and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) resource: Arc<str>,
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+/// The order of keys in etcd, `/registry/RESOURCE/NAMESPACE/NAME`: `team-a` comes before `team`, because `-` comes before
+/// `/`.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let resources = self.resource.cmp(&other.resource);
+        resources
+            .then_with(|| self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/'])))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// An object as it was after one write.
@@ -34,9 +52,42 @@ pub(crate) struct Stored {
     pub(crate) labels: BTreeMap<String, String>,
     /// What field selectors can ask for, beside name and namespace.
     pub(crate) fields: Vec<(String, String)>,
+    pub(crate) uid: String,
+    /// The uids of its owners.
+    pub(crate) owners: Vec<String>,
 }
 
 impl Stored {
+    /// An object at a version; 0 is that of an object that is not kept.
+    pub(crate) fn new(kind: &Kind, key: Key, version: u64, mut object: Value) -> Self {
+        if let Some(object) = object.as_object_mut() {
+            object.remove("apiVersion");
+            object.remove("kind");
+            if let Some(metadata) = object.entry("metadata").or_insert_with(|| json!({})).as_object_mut() {
+                match version {
+                    0 => metadata.remove("resourceVersion"),
+                    version => metadata.insert("resourceVersion".to_owned(), version.to_string().into()),
+                };
+            }
+        }
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        Self {
+            key,
+            version,
+            labels: labels
+                .into_iter()
+                .flatten()
+                .map(|(label, value)| (label.clone(), text(Some(value))))
+                .collect(),
+            fields: selector::fields(kind, &object),
+            uid: text(object.pointer("/metadata/uid")),
+            owners: owners.into_iter().flatten().map(|owner| text(owner.get("uid"))).collect(),
+            json: object.to_string().into(),
+        }
+    }
+
     /// The object without `apiVersion` and `kind`, as a tree.
     pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.json).unwrap_or_default()
@@ -137,12 +188,13 @@ impl Store {
         Ok((at, found.into_values().collect()))
     }
 
-    /// The writes to a resource after a version, and the version up to which these are all.
+    /// The first writes to a resource after a version, at most `limit` of them, and the version up to which these are all.
     pub(crate) fn events_after(
         &self,
         resource: &Arc<str>,
         namespace: Option<&str>,
         version: u64,
+        limit: usize,
     ) -> Result<(u64, Vec<Event>), Compacted> {
         let state = self.lock();
         if version < state.compacted {
@@ -153,7 +205,10 @@ impl Store {
             let key = &event.object.key;
             key.resource == *resource && namespace.is_none_or(|namespace| namespace == key.namespace)
         });
-        Ok((state.version, events.cloned().collect()))
+        let events: Vec<_> = events.take(limit).cloned().collect();
+        let all_up_to =
+            events.last().filter(|_| events.len() == limit).map_or(state.version, |last| last.version);
+        Ok((all_up_to, events))
     }
 
     /// Forgets all writes so far: only a watch from the present version can go on.
@@ -227,7 +282,12 @@ impl Transaction<'_> {
 
     /// All objects of a namespace, whatever their kind.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<Stored>> {
-        self.state.objects.values().filter(|stored| stored.key.namespace == namespace).cloned().collect()
+        self.find(|stored| stored.key.namespace == namespace)
+    }
+
+    /// All objects, whatever their kind, that are like this.
+    pub(crate) fn find(&self, like: impl Fn(&Stored) -> bool) -> Vec<Arc<Stored>> {
+        self.state.objects.values().filter(|stored| like(stored)).cloned().collect()
     }
 
     /// Creates or replaces an object, and gives it the version of this write.
@@ -262,26 +322,8 @@ impl Transaction<'_> {
         (0..5).filter_map(|_| self.state.random.choice(ALPHABET)).map(|letter| char::from(*letter)).collect()
     }
 
-    fn store(&mut self, kind: &Kind, key: Key, mut object: Value) -> Arc<Stored> {
+    fn store(&mut self, kind: &Kind, key: Key, object: Value) -> Arc<Stored> {
         self.state.version += 1;
-        let version = self.state.version;
-        if let Some(object) = object.as_object_mut() {
-            object.remove("apiVersion");
-            object.remove("kind");
-            if let Some(metadata) = object.entry("metadata").or_insert_with(|| json!({})).as_object_mut() {
-                metadata.insert("resourceVersion".to_owned(), version.to_string().into());
-            }
-        }
-        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-        let labels = labels.into_iter().flatten();
-        Arc::new(Stored {
-            key,
-            version,
-            labels: labels
-                .map(|(label, value)| (label.clone(), value.as_str().unwrap_or_default().to_owned()))
-                .collect(),
-            fields: selector::fields(kind, &object),
-            json: object.to_string().into(),
-        })
+        Arc::new(Stored::new(kind, key, self.state.version, object))
     }
 }

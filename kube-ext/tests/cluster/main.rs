@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cluster;
 #[path = "../parity/compare.rs"]
 mod compare;
 #[path = "../parity/fake.rs"]
@@ -25,5 +26,6 @@ mod random_pods;
 mod real;
 mod real_pods;
 mod row;
+mod runtime;
 mod support;
 mod text;

@@ -3,9 +3,10 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube_ext::columns::Columns;
 
+use crate::cluster::Cluster;
 use crate::generate;
 use crate::row::ServerRow;
-use crate::support::{TestNamespace, client, server_table};
+use crate::support::{TestNamespace, server_table};
 
 /// How many pods; `KUBE_EXT_TEST_PODS` asks for more.
 const PODS: u64 = 2_000;
@@ -14,7 +15,8 @@ const BATCH: usize = 250;
 
 #[tokio::test]
 async fn cells_equal_the_servers() {
-    let client = client().await;
+    let cluster = Cluster::connect().await;
+    let client = &cluster.client;
     let count = std::env::var("KUBE_EXT_TEST_PODS").map_or(PODS, |count| count.parse().expect("a number"));
     let seed = std::env::var("KUBE_EXT_TEST_SEED")
         .map_or_else(|_| fastrand::u64(..1 << 40), |seed| seed.parse().expect("a number"));
@@ -26,10 +28,10 @@ async fn cells_equal_the_servers() {
     for batch in (seed..seed + count).step_by(BATCH) {
         let batch = batch..(seed + count).min(batch + BATCH as u64);
         let pods = batch.end - batch.start;
-        let namespace = TestNamespace::create(&client, "random").await;
+        let namespace = TestNamespace::create(client, "random").await;
         namespace.write(batch.map(generate::pod).collect()).await;
         let (columns, rows) =
-            server_table(&client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;
+            server_table(client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;
         namespace.delete().await;
         assert_eq!(ours, columns);
         assert_eq!(rows.len() as u64, pods);

@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::support::{TestNamespace, client, server_table};
+use crate::cluster::Cluster;
+use crate::support::{TestNamespace, server_table};
 
 /// The pods, and what each is expected to show at some time.
 fn pods() -> Vec<(Value, &'static [&'static str])> {
@@ -114,7 +115,7 @@ fn pods() -> Vec<(Value, &'static [&'static str])> {
 
 #[tokio::test]
 async fn cells_equal_the_servers_while_pods_live_and_die() {
-    let client = client().await;
+    let client = Cluster::connect().await.client;
     let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.expect("nodes");
     assert!(!nodes.items.is_empty(), "this test needs a node; `.ci/cluster/up full` or kind has one");
     let namespace = TestNamespace::create(&client, "real").await;

@@ -1,4 +1,4 @@
-//! The cluster of the current kubeconfig context, a namespace of one's own on it, and the server's own tables.
+//! A namespace of one's own on a cluster, and the server's own tables.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -17,15 +17,6 @@ use crate::row::ServerRow;
 
 /// How many requests are under way at once.
 pub(crate) const CONCURRENCY: usize = 32;
-
-/// A client for the cluster of the current context. There is no test without one.
-pub(crate) async fn client() -> Client {
-    let config =
-        kube::Config::infer().await.expect("these tests need a kubeconfig; see .ci/cluster/README.md");
-    let client = Client::try_from(config).expect("client");
-    client.apiserver_version().await.expect("the cluster of the current context answers");
-    client
-}
 
 /// A new namespace in which pods can be created.
 pub(crate) struct TestNamespace {

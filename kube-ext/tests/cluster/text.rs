@@ -19,8 +19,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::cluster::Cluster;
 use crate::generate;
-use crate::support::{TestNamespace, client, kinds, kubectl, kubectl_with};
+use crate::support::{TestNamespace, kinds, kubectl, kubectl_with};
 
 /// A namespace with the objects of `objects.yaml` and some random pods.
 async fn namespace(client: &Client) -> TestNamespace {
@@ -37,7 +38,7 @@ async fn namespace(client: &Client) -> TestNamespace {
 
 #[tokio::test]
 async fn lists_of_every_kind_equal_kubectls() {
-    let client = client().await;
+    let client = Cluster::connect().await.client;
     let namespace = namespace(&client).await;
     let (mut compared, mut empty) = (0, 0);
     for (resource, _) in kinds(&client).await {
@@ -122,7 +123,7 @@ fn drop_nulls(value: &mut Value) -> bool {
 
 #[tokio::test]
 async fn typed_objects_equal_kubectls() {
-    let namespace = namespace(&client().await).await;
+    let namespace = namespace(&Cluster::connect().await.client).await;
     check_typed::<ConfigMap>(&namespace).await;
     check_typed::<CronJob>(&namespace).await;
     check_typed::<EndpointSlice>(&namespace).await;

@@ -1,0 +1,319 @@
+//! Label selectors (`k8s.io/apimachinery/pkg/labels/selector.go`).
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Write as _,
+};
+
+/// The longest label value, and name part of a key.
+const MAX_BYTES: usize = 63;
+
+/// The longest prefix of a label key.
+const MAX_PREFIX_BYTES: usize = 253;
+
+const NAME_FORMAT: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
+const NAME_RULE: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+                         alphanumeric character";
+const SUBDOMAIN_FORMAT: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
+const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
+
+/// Requirements that labels have to meet, all of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LabelSelector(Vec<Requirement>);
+
+#[derive(Clone, Debug)]
+struct Requirement {
+    key: String,
+    operator: Operator,
+}
+
+#[derive(Clone, Debug)]
+enum Operator {
+    In(BTreeSet<String>),
+    NotIn(BTreeSet<String>),
+    Exists,
+    DoesNotExist,
+    GreaterThan(i64),
+    LessThan(i64),
+}
+
+impl LabelSelector {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { tokens: tokens(text) };
+        let mut requirements = Vec::new();
+        loop {
+            match parser.look() {
+                Token::End => return Ok(Self(requirements)),
+                Token::Word(_) | Token::Symbol("!") => {}
+                other => {
+                    return Err(format!(
+                        "found '{}', expected: !, identifier, or 'end of string'",
+                        other.text()
+                    ));
+                }
+            }
+            let requirement =
+                parser.requirement().map_err(|err| format!("unable to parse requirement: {err}"))?;
+            requirements.push(requirement);
+            match parser.next() {
+                Token::End => return Ok(Self(requirements)),
+                Token::Symbol(",") => match parser.look() {
+                    Token::Word(_) | Token::Symbol("!") => {}
+                    other => return Err(format!("found '{}', expected: identifier after ','", other.text())),
+                },
+                other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.text())),
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.0.iter().all(|requirement| requirement.operator.matches(labels.get(&requirement.key)))
+    }
+}
+
+impl Operator {
+    fn matches(&self, value: Option<&String>) -> bool {
+        let number = || value.and_then(|value| value.parse::<i64>().ok());
+        match self {
+            Self::In(values) => value.is_some_and(|value| values.contains(value)),
+            Self::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Exists => value.is_some(),
+            Self::DoesNotExist => value.is_none(),
+            Self::GreaterThan(bound) => number().is_some_and(|number| number > *bound),
+            Self::LessThan(bound) => number().is_some_and(|number| number < *bound),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// One of the operators and brackets.
+    Symbol(&'static str),
+    /// Anything else, `in` and `notin` included: whether these are operators depends on where they are.
+    Word(String),
+    End,
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Self::Symbol(symbol) => symbol,
+            Self::Word(word) => word,
+            Self::End => "",
+        }
+    }
+}
+
+fn tokens(text: &str) -> VecDeque<Token> {
+    const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+    // Longer ones first.
+    const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", "(", ")", ",", ">", "<"];
+    let mut tokens = VecDeque::new();
+    let mut rest = text.trim_start_matches(SPACE);
+    while !rest.is_empty() {
+        let symbol = SYMBOLS.iter().find_map(|symbol| Some((*symbol, rest.strip_prefix(symbol)?)));
+        rest = match symbol {
+            Some((symbol, after)) => {
+                tokens.push_back(Token::Symbol(symbol));
+                after
+            }
+            None => {
+                let end = rest.find(|c| SPACE.contains(&c) || "=!(),><".contains(c)).unwrap_or(rest.len());
+                let (word, after) = rest.split_at(end);
+                tokens.push_back(Token::Word(word.to_owned()));
+                after
+            }
+        };
+        rest = rest.trim_start_matches(SPACE);
+    }
+    tokens
+}
+
+struct Parser {
+    tokens: VecDeque<Token>,
+}
+
+impl Parser {
+    fn look(&self) -> &Token {
+        self.tokens.front().unwrap_or(&Token::End)
+    }
+
+    fn next(&mut self) -> Token {
+        self.tokens.pop_front().unwrap_or(Token::End)
+    }
+
+    fn requirement(&mut self) -> Result<Requirement, String> {
+        let negated = *self.look() == Token::Symbol("!");
+        if negated {
+            self.next();
+        }
+        let key = match self.next() {
+            Token::Word(key) => key,
+            other => return Err(format!("found '{}', expected: identifier", other.text())),
+        };
+        let faults = key_faults(&key);
+        if !faults.is_empty() {
+            return Err(format!("<nil>: Invalid value: {key:?}: {}", faults.join("; ")));
+        }
+        let operator = match self.look() {
+            _ if negated => Operator::DoesNotExist,
+            Token::End | Token::Symbol(",") => Operator::Exists,
+            _ => self.operator(&key)?,
+        };
+        Ok(Requirement { key, operator })
+    }
+
+    fn operator(&mut self, key: &str) -> Result<Operator, String> {
+        let token = self.next();
+        match token.text() {
+            "in" => self.values(key).map(Operator::In),
+            "notin" => self.values(key).map(Operator::NotIn),
+            "=" | "==" => self.value(key).map(|value| Operator::In([value].into())),
+            "!=" => self.value(key).map(|value| Operator::NotIn([value].into())),
+            ">" => self.bound(key).map(Operator::GreaterThan),
+            "<" => self.bound(key).map(Operator::LessThan),
+            other => Err(format!("found '{other}', expected: {OPERATORS}")),
+        }
+    }
+
+    /// A value; nothing at all is an empty one.
+    fn exact_value(&mut self) -> Result<String, String> {
+        match self.look() {
+            Token::End | Token::Symbol(",") => Ok(String::new()),
+            _ => match self.next() {
+                Token::Word(value) => Ok(value),
+                other => Err(format!("found '{}', expected: identifier", other.text())),
+            },
+        }
+    }
+
+    fn value(&mut self, key: &str) -> Result<String, String> {
+        let value = self.exact_value()?;
+        check_values(key, [&value]).map(|()| value)
+    }
+
+    fn bound(&mut self, key: &str) -> Result<i64, String> {
+        let value = self.exact_value()?;
+        let bound = value.parse().map_err(|_| {
+            let rule = "for 'Gt', 'Lt' operators, the value must be an integer";
+            format!("values[0]: Invalid value: {value:?}: {rule}")
+        })?;
+        check_values(key, [&value]).map(|()| bound)
+    }
+
+    /// Values in brackets; what is missing around a comma is an empty one.
+    fn values(&mut self, key: &str) -> Result<BTreeSet<String>, String> {
+        match self.next() {
+            Token::Symbol("(") => {}
+            other => return Err(format!("found '{}' expected: '('", other.text())),
+        }
+        match self.look() {
+            Token::Word(_) | Token::Symbol("," | ")") => {}
+            other => return Err(format!("found '{}', expected: ',', ')' or identifier", other.text())),
+        }
+        let mut values = BTreeSet::new();
+        loop {
+            let word = match self.look() {
+                Token::Word(_) => self.next().text().to_owned(),
+                _ => String::new(),
+            };
+            values.insert(word);
+            match self.next() {
+                Token::Symbol(",") => {}
+                Token::Symbol(")") => break,
+                other => return Err(format!("found '{}', expected: ',' or ')'", other.text())),
+            }
+        }
+        check_values(key, &values).map(|()| values)
+    }
+}
+
+fn check_values<'a>(key: &str, values: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    let mut message = String::new();
+    let mut faulty = 0;
+    for (index, value) in values.into_iter().enumerate() {
+        let mut faults = Vec::new();
+        if value.len() > MAX_BYTES {
+            faults.push(too_long(MAX_BYTES));
+        }
+        if !value.is_empty() && !is_name(value) {
+            faults.push(format!(
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
+                 must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', \
+                 regex used for validation is '({NAME_FORMAT})?')"
+            ));
+        }
+        if !faults.is_empty() {
+            let separator = if faulty == 0 { "" } else { ", " };
+            let _ = write!(
+                message,
+                "{separator}values[{index}][{key}]: Invalid value: {value:?}: {}",
+                faults.join("; ")
+            );
+            faulty += 1;
+        }
+    }
+    match faulty {
+        0 => Ok(()),
+        1 => Err(message),
+        _ => Err(format!("[{message}]")),
+    }
+}
+
+/// What is wrong with a label key (`k8s.io/apimachinery/pkg/api/validate/content.IsLabelKey`).
+fn key_faults(key: &str) -> Vec<String> {
+    let rule = format!(
+        "{NAME_RULE} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{NAME_FORMAT}')"
+    );
+    let (prefix, name) = match key.split('/').collect::<Vec<_>>().as_slice() {
+        [name] => (None, *name),
+        [prefix, name] => (Some(*prefix), *name),
+        _ => {
+            let optional = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+            return vec![format!("a valid label key {rule} {optional}")];
+        }
+    };
+    let mut faults = Vec::new();
+    if let Some(prefix) = prefix {
+        if prefix.is_empty() {
+            faults.push("prefix part must be non-empty".to_owned());
+        } else if prefix.len() > MAX_PREFIX_BYTES {
+            faults.push(format!("prefix part {}", too_long(MAX_PREFIX_BYTES)));
+        }
+        if !prefix.is_empty() && !is_subdomain(prefix) {
+            faults.push(format!(
+                "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' \
+                 or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
+                 validation is '{SUBDOMAIN_FORMAT}')"
+            ));
+        }
+    }
+    if name.is_empty() {
+        faults.push("name part must be non-empty".to_owned());
+    } else if name.len() > MAX_BYTES {
+        faults.push(format!("name part {}", too_long(MAX_BYTES)));
+    }
+    if !is_name(name) {
+        faults.push(format!("name part {rule}"));
+    }
+    faults
+}
+
+fn too_long(bytes: usize) -> String {
+    format!("must be no more than {bytes} bytes")
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn is_subdomain(text: &str) -> bool {
+    text.split('.').all(|label| {
+        is_name(label) && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    })
+}

@@ -1,0 +1,177 @@
+//! create, update, patch, delete and deletecollection, of objects and their `status`.
+//!
+//! What the API server's controllers do at once after a write (garbage collection, namespaces, CRDs) is done here in the
+//! same transaction, see [`collect`].
+mod apply;
+mod collect;
+mod crd;
+mod create;
+mod delete;
+mod input;
+mod kubelet;
+mod lists;
+mod object;
+mod patch;
+mod strategic;
+mod strategy;
+mod update;
+mod validate;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use chrono::{SecondsFormat, Utc};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use self::{collect::Chore, object::Object};
+use super::{
+    body::{self, Body},
+    kinds::{Kind, Kinds},
+    server::{Call, Shared},
+    status::Failure,
+    store::{Key, Stored, Transaction},
+    table::Form,
+};
+
+/// Answers a write.
+pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
+    let kind = call.kind()?;
+    let verbs = match call.info.subresource.as_str() {
+        "" => &kind.verbs,
+        name => &kind.subresource(name).ok_or_else(Failure::no_such_path)?.verbs,
+    };
+    let named = !call.info.name.is_empty();
+    let path_fits = match call.info.verb.as_str() {
+        "create" => named != call.info.subresource.is_empty(),
+        "update" | "patch" | "delete" => named,
+        _ => true,
+    };
+    // A collection of all namespaces can be read, not written.
+    let namespace_fits = !kind.namespaced || call.info.in_namespace;
+    if !path_fits || !namespace_fits || !verbs.contains(&call.info.verb) {
+        let message = "the server does not allow this method on the requested resource";
+        return Err(Failure::method_not_allowed(message));
+    }
+    match (call.info.verb.as_str(), call.info.subresource.as_str()) {
+        ("create", "") => create::answer(call, kind),
+        ("update", "" | "status" | "finalize") => update::answer(call, kind),
+        ("patch", "" | "status") => patch::answer(call, kind),
+        ("delete", "") => delete::answer(call, kind),
+        ("deletecollection", "") => delete::answer_collection(call, kind),
+        _ => Err(Failure::no_such_path()),
+    }
+}
+
+/// The object of a kind that is in the body of a request.
+pub(crate) fn sent(call: &Call, kind: &Kind) -> Result<Value, Failure> {
+    input::object(call, kind).map(Object::into_value)
+}
+
+/// Puts an object into the cluster as it is, status included; what is missing (uid, creation time, its namespace) is
+/// filled in. An object that is there already is replaced.
+pub(crate) fn seed(shared: &Shared, object: Value) -> Result<Value, Failure> {
+    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (version, name) = (text("apiVersion"), text("kind"));
+    let kind = shared.kinds().of_object(&version, &name).ok_or_else(|| {
+        Failure::bad_request(format!("no matches for kind {name:?} in version {version:?}"))
+    })?;
+    let object = input::typed(&kind, object).map_err(Failure::bad_request)?;
+    let (stored, _) = Writer::run(shared, false, |writer| writer.seed(&kind, object));
+    let mut value = stored?.value();
+    if let Some(value) = value.as_object_mut() {
+        value.insert("apiVersion".to_owned(), version.into());
+        value.insert("kind".to_owned(), name.into());
+    }
+    Ok(value)
+}
+
+/// Writes of one request, and what follows from them.
+struct Writer<'a, 's> {
+    shared: &'a Shared,
+    transaction: &'a mut Transaction<'s>,
+    kinds: Kinds,
+    /// Whether nothing is to be kept.
+    dry: bool,
+    /// What is left to do for the controllers.
+    chores: VecDeque<Chore>,
+    /// Pods whose containers are to be stopped.
+    stopping: Vec<kubelet::Stopping>,
+}
+
+impl Writer<'_, '_> {
+    /// Runs writes that nobody comes between, and the controllers after them. The pods are to be given to
+    /// [`kubelet::stop`].
+    fn run<T>(
+        shared: &Shared,
+        dry: bool,
+        write: impl FnOnce(&mut Writer<'_, '_>) -> T,
+    ) -> (T, Vec<kubelet::Stopping>) {
+        shared.store.transaction(|transaction| {
+            let mut writer = Writer {
+                shared,
+                transaction,
+                kinds: shared.kinds(),
+                dry,
+                chores: VecDeque::new(),
+                stopping: Vec::new(),
+            };
+            let result = write(&mut writer);
+            writer.settle();
+            (result, writer.stopping)
+        })
+    }
+
+    /// Like [`Self::run`], for a request.
+    fn answer<T>(call: &Call, dry: bool, write: impl FnOnce(&mut Writer<'_, '_>) -> T) -> T {
+        let (result, stopping) = Writer::run(&call.shared, dry, write);
+        kubelet::stop(&call.shared, stopping);
+        result
+    }
+
+    fn put(&mut self, kind: &Kind, key: Key, object: Object) -> Arc<Stored> {
+        if self.dry {
+            let version = object.text("resourceVersion").parse().unwrap_or(0);
+            return Arc::new(Stored::new(kind, key, version, object.into_value()));
+        }
+        self.transaction.put(kind, key, object.into_value())
+    }
+
+    /// Takes an object away. `object` is what it was last.
+    fn remove(&mut self, kind: &Kind, key: &Key, object: Object) -> Arc<Stored> {
+        if self.dry {
+            let version = object.text("resourceVersion").parse().unwrap_or(0);
+            return Arc::new(Stored::new(kind, key.clone(), version, object.into_value()));
+        }
+        let stored = self.transaction.remove(kind, key, object.into_value());
+        self.chores.push_back(Chore::Removed(stored.clone()));
+        stored
+    }
+}
+
+/// The key of the object that a path names.
+fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
+    let namespace = if kind.namespaced { namespace.to_owned() } else { String::new() };
+    Key { resource: kind.storage.clone(), namespace, name: name.to_owned() }
+}
+
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn respond(form: Form, kind: &Kind, code: StatusCode, object: &Stored) -> Response<Body> {
+    body::raw_json(code, form.object(kind, object))
+}
+
+/// The answer to a deletion that leaves nothing.
+fn success(kind: &Kind, object: &Stored) -> Response<Body> {
+    let mut details = json!({"name": object.key.name, "kind": kind.plural, "uid": object.uid});
+    if !kind.group.is_empty()
+        && let Some(details) = details.as_object_mut()
+    {
+        details.insert("group".to_owned(), kind.group.clone().into());
+    }
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
+    });
+    body::json(StatusCode::OK, &status)
+}

@@ -1,0 +1,23 @@
+//! The tests of `tests/cluster` that ask for no node and no kubectl, on clusters inside the process; and what only such a
+//! cluster can be asked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bulk;
+mod cluster;
+
+#[path = "../cluster/generate.rs"]
+mod generate;
+#[path = "../cluster/random_pods.rs"]
+mod random_pods;
+#[path = "../cluster/row.rs"]
+mod row;
+#[path = "../cluster/runtime.rs"]
+mod runtime;
+#[path = "../cluster/support.rs"]
+mod support;
