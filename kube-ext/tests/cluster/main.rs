@@ -11,8 +11,16 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../parity/compare.rs"]
+mod compare;
 mod generate;
+#[path = "../parity/mod.rs"]
+mod parity;
+#[path = "parity.rs"]
+mod parity_live;
 mod random_pods;
+#[path = "../parity/real.rs"]
+mod real;
 mod real_pods;
 mod row;
 mod support;
