@@ -6,15 +6,12 @@ use crate::{compare, fake, parity, real};
 async fn fake_answers_as_the_real_server() {
     let (mut live, fake, recorded) =
         (real::transcript().await, fake::transcript().await, compare::recorded());
-    for scenario in parity::scenarios() {
-        let name = &scenario.scenario;
-        for (place, step) in scenario.steps.iter().enumerate() {
-            // A young server remembers what is to be forgotten.
-            if step.expires && live[name][place]["code"] != 410 {
-                println!("not forgotten yet, and taken as recorded: {name} {}", step.request);
-                let steps = live.get_mut(name).unwrap();
-                steps[place] = recorded[name][place].clone();
-            }
+    for (scenario, place) in parity::expiring() {
+        let (live, recorded) = (&mut live.get_mut(&scenario).unwrap()[place], &recorded[&scenario][place]);
+        // A young server remembers what is to be forgotten.
+        if live["code"] != 410 {
+            println!("not forgotten yet, and taken as recorded: {scenario}: {}", live["request"]);
+            *live = recorded.clone();
         }
     }
     let mut problems = compare::problems(&live, &fake);

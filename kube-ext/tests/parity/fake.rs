@@ -84,7 +84,8 @@ impl Played<'_> {
 
 /// The commands of the image that scenarios use.
 async fn run(mut process: Process) -> Exit {
-    let argv: Vec<_> = process.argv().iter().map(String::as_str).collect();
+    let argv = process.argv().to_vec();
+    let argv: Vec<_> = argv.iter().map(String::as_str).collect();
     match argv.as_slice() {
         ["true"] => Exit::SUCCESS,
         ["sh", "-c", script] => {

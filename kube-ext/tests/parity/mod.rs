@@ -13,7 +13,6 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 pub(crate) use run::Clients;
-pub(crate) use scenario::all as scenarios;
 pub(crate) use stage::Stage;
 
 /// How many scenarios are played at once.
@@ -24,11 +23,20 @@ pub(crate) type Transcript = BTreeMap<String, Vec<Value>>;
 
 /// Plays all scenarios on one cluster.
 pub(crate) async fn play(clients: &Clients, stage: &dyn Stage) -> Transcript {
-    stream::iter(scenarios())
+    stream::iter(scenario::all())
         .map(|scenario| async move { (scenario.scenario.clone(), run::run(&scenario, clients, stage).await) })
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await
+}
+
+/// The places of the steps that only a server answers as it should which has forgotten its first versions.
+pub(crate) fn expiring() -> Vec<(String, usize)> {
+    let places = scenario::all().into_iter().flat_map(|scenario| {
+        let steps = scenario.steps.into_iter().enumerate().filter(|(_, step)| step.expires);
+        steps.map(|(place, _)| (scenario.scenario.clone(), place)).collect::<Vec<_>>()
+    });
+    places.collect()
 }
 
 /// The folder of the real server's answers, a file for each scenario.

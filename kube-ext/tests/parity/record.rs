@@ -17,6 +17,10 @@ use std::fs;
 #[tokio::main]
 async fn main() {
     let transcript = real::transcript().await;
+    for (scenario, place) in parity::expiring() {
+        let step = &transcript[&scenario][place];
+        assert_eq!(step["code"], 410, "try again in ten minutes: {scenario}: {step}");
+    }
     let folder = parity::folder();
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");

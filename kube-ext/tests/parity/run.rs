@@ -22,8 +22,10 @@ pub(crate) struct Clients {
 }
 
 /// How long a step is asked again and again, and how long a silent answer is listened to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long any answer may take.
+const LIMIT: Duration = Duration::from_secs(30);
 /// Headers that say something.
 const HEADERS: [header::HeaderName; 5] =
     [header::ALLOW, header::CONTENT_TYPE, header::LOCATION, header::RETRY_AFTER, header::WARNING];
@@ -86,7 +88,8 @@ async fn prepare(clients: &Clients, namespace: &str) {
 async fn ask_until(client: &Client, step: &Step, saved: &BTreeMap<String, String>) -> Value {
     let start = Instant::now();
     loop {
-        let answer = ask(client, step, saved).await;
+        let answer = timeout(LIMIT, ask(client, step, saved)).await;
+        let answer = answer.unwrap_or_else(|_| json!({"error": "no answer"}));
         let mut wanted = step.until.iter();
         let reached = wanted.all(|(pointer, wanted)| match pointer.as_str() {
             "code" => answer["code"] == *wanted,
