@@ -33,6 +33,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub use self::pods::{Connection, Container, Exit, Output, Pod, Process, Resizes, Stdin, TerminalSize};
 use self::{
     access::Access, faults::Plan, kinds::Kinds, pods::Pods, port::Port, requests::Requests, server::Shared,
     status::Failure, store::Store,

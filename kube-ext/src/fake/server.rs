@@ -36,6 +36,9 @@ use super::{
 /// The largest body that is taken, as in the API server (`MaxRequestBodyBytes`).
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
+/// How long to wait when no connection can be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
+
 /// The state of a cluster.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -111,7 +114,12 @@ pub(crate) async fn listen(shared: &Arc<Shared>) -> io::Result<()> {
 
 /// Accepts connections until the cluster stops.
 async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    while let Some(Ok((stream, _))) = shared.stop.run_until_cancelled(listener.accept()).await {
+    while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
+        let Ok((stream, _)) = accepted else {
+            // The process may have no file descriptor left, and get one back.
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            continue;
+        };
         // Small frames are to arrive when they are written.
         let _ = stream.set_nodelay(true);
         tokio::spawn(connection(shared.clone(), shared.connection(), stream));
@@ -198,8 +206,6 @@ async fn answer(mut call: Call, caller: &str, request: Request<Incoming>) -> Res
     if !call.info.is_resource() {
         return discovery::answer(&call);
     }
-    let kind = call.kind()?.clone();
-    shared.access.check(&call.user, &call.info)?;
     let Some(kind) = call.kind.clone() else { return Ok(discovery::no_such_resource(&call)) };
     if kind.plural == "pods"
         && kind.group.is_empty()
@@ -212,9 +218,7 @@ async fn answer(mut call: Call, caller: &str, request: Request<Incoming>) -> Res
         "get" => read::get(&call),
         "list" => read::list(&call),
         "watch" => read::watch(&call),
-        "create" if matches!(kind.group.as_str(), "authentication.k8s.io" | "authorization.k8s.io") => {
-            access::review(&call)
-        }
+        "create" if call.info.name.is_empty() && access::reviews(&kind) => access::review(&call),
         _ => write::answer(&call),
     }
 }

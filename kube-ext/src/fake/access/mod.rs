@@ -1,6 +1,7 @@
 //! Users, and what they may do.
 //!
 //! What a rule covers is what a rule of RBAC covers (`k8s.io/kubernetes/pkg/registry/rbac/validation`).
+mod protobuf;
 mod review;
 mod rule;
 
@@ -11,7 +12,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 
-pub(crate) use self::review::review;
+pub(crate) use self::review::{review, reviews};
 pub use self::rule::Rule;
 use super::{
     Builder, FakeCluster,
@@ -79,12 +80,12 @@ pub(crate) struct Access {
 pub(crate) struct Attributes<'a> {
     pub(crate) verb: &'a str,
     pub(crate) group: &'a str,
-    /// Empty if it is about a path.
     pub(crate) resource: &'a str,
     pub(crate) subresource: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
-    pub(crate) path: &'a str,
+    /// If it is about a path and no resource.
+    pub(crate) path: Option<&'a str>,
 }
 
 impl<'a> Attributes<'a> {
@@ -100,7 +101,7 @@ impl<'a> Attributes<'a> {
             subresource: subresource(info),
             namespace: &info.namespace,
             name,
-            path: &info.path,
+            path: (!info.is_resource()).then_some(&info.path),
         }
     }
 }
@@ -211,7 +212,7 @@ pub(crate) fn forbidden(user: &str, info: &RequestInfo) -> Failure {
 /// `k8s.io/apiserver/pkg/endpoints/handlers/responsewriters`.
 fn refusal(user: &str, asked: &Attributes<'_>) -> Failure {
     let Attributes { verb, group, resource, subresource, namespace, name, path } = *asked;
-    let what = if resource.is_empty() {
+    let what = if let Some(path) = path {
         format!("User {user:?} cannot {verb} path {path:?}")
     } else {
         let of =
@@ -224,7 +225,7 @@ fn refusal(user: &str, asked: &Attributes<'_>) -> Failure {
     };
     // Nothing that looks like HTML.
     let what = what.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    if resource.is_empty() {
+    if path.is_some() {
         return Failure::general(StatusCode::FORBIDDEN, "Forbidden", format!("forbidden: {what}"));
     }
     Failure::forbidden(group, resource, name, &what)
@@ -331,10 +332,9 @@ mod tests {
         for path in ["/", "/readyz/etcd", "/logs", "/versions"] {
             access.check("powerless", &info(&format!("GET {path}"))).unwrap_err();
         }
-        for path in ["/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"] {
-            access.check("powerless", &info(&format!("POST {path}"))).unwrap();
-            access.check("powerless", &info(&format!("GET {path}"))).unwrap_err();
-        }
+        let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        access.check("powerless", &info(&format!("POST {reviews}"))).unwrap();
+        access.check("powerless", &info(&format!("GET {reviews}"))).unwrap_err();
         access.check(ADMIN, &info("DELETE /api/v1/namespaces/default/pods")).unwrap();
         access.check(ADMIN, &info("GET /metrics")).unwrap();
     }

@@ -1,32 +1,39 @@
 //! Reviews: what may I do, and who am I?
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{
         body::{self, Body},
+        kinds::Kind,
         server::Call,
         status::{Cause, Failure},
         user::ADMIN,
         write,
     },
-    Attributes, Rule,
+    Attributes, Rule, protobuf,
     rule::{everybody, group},
     service_account,
 };
+
+/// Whether objects of a kind are questions, which are answered and not kept.
+pub(crate) fn reviews(kind: &Kind) -> bool {
+    ["authentication.k8s.io", "authorization.k8s.io"].contains(&kind.group.as_str())
+}
 
 /// Answers a `SelfSubjectAccessReview`, a `SelfSubjectRulesReview` and a `SelfSubjectReview`. The other reviews are not
 /// there.
 ///
 /// `status.reason` of a user's own rights names a role and a binding like the user, since rules here have no others.
-/// `metadata.managedFields`, which the API server adds to the first, is not there.
+/// `metadata.managedFields`, which the API server adds to the first, is not there, and what comes in protobuf is answered in
+/// JSON.
 pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
     let kind = call.kind()?;
     let mut review = match kind.plural.as_str() {
-        "selfsubjectaccessreviews" => access(call, &write::sent(call, kind)?)?,
-        "selfsubjectrulesreviews" => rules(call, &write::sent(call, kind)?)?,
+        "selfsubjectaccessreviews" => access(call, &sent(call, kind)?)?,
+        "selfsubjectrulesreviews" => rules(call, &sent(call, kind)?)?,
         "selfsubjectreviews" => {
-            write::sent(call, kind)?;
+            sent(call, kind)?;
             subject(call)
         }
         _ => return Err(Failure::no_such_path()),
@@ -36,6 +43,23 @@ pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
         review.insert("apiVersion".to_owned(), kind.api_version().into());
     }
     Ok(body::json(StatusCode::CREATED, &review))
+}
+
+fn sent(call: &Call, kind: &Kind) -> Result<Value, Failure> {
+    let media_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if media_type != Some(protobuf::MEDIA_TYPE) {
+        return write::sent(call, kind);
+    }
+    let review = protobuf::review(&call.body).filter(|review| {
+        review.get("kind").and_then(Value::as_str) == Some(kind.kind.as_str())
+            && review.get("apiVersion").and_then(Value::as_str) == Some(kind.api_version().as_str())
+    });
+    review.ok_or_else(|| {
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): no such object in protobuf",
+            kind.kind
+        ))
+    })
 }
 
 fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
@@ -50,7 +74,7 @@ fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
     let asked = match (resource, path) {
         (Some(resource), None) => about_resource(resource),
         (None, Some(path)) => {
-            Attributes { verb: text(path, "verb"), path: text(path, "path"), ..Attributes::default() }
+            Attributes { verb: text(path, "verb"), path: Some(text(path, "path")), ..Attributes::default() }
         }
         (None, None) => {
             let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
@@ -72,7 +96,6 @@ fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
     Ok(json!({"metadata": {}, "spec": spec, "status": status}))
 }
 
-/// `*` stands for itself here: it is allowed to whom all is.
 fn about_resource(attributes: &Map<String, Value>) -> Attributes<'_> {
     let text = |field| text(attributes, field);
     Attributes {
@@ -82,7 +105,7 @@ fn about_resource(attributes: &Map<String, Value>) -> Attributes<'_> {
         subresource: text("subresource"),
         namespace: text("namespace"),
         name: text("name"),
-        path: "",
+        path: None,
     }
 }
 

@@ -85,8 +85,8 @@ impl Rule {
         if !self.verbs.iter().any(|verb| verb == ALL || verb == asked.verb) {
             return false;
         }
-        if asked.resource.is_empty() {
-            return !self.is_namespaced() && self.paths.iter().any(|path| path_matches(path, asked.path));
+        if let Some(path) = asked.path {
+            return !self.is_namespaced() && self.paths.iter().any(|pattern| path_matches(pattern, path));
         }
         self.is_bound_in(asked.namespace)
             && (self.names.is_empty() || self.names.iter().any(|name| name == asked.name))
@@ -153,7 +153,7 @@ mod tests {
         subresource: "",
         namespace: "a",
         name: "",
-        path: "",
+        path: None,
     };
 
     /// As a Kubernetes 1.36.2 with the same roles.
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn paths() {
-        let asked = Attributes { verb: "get", path: "/metrics", ..Attributes::default() };
+        let asked = Attributes { verb: "get", path: Some("/metrics"), ..Attributes::default() };
         assert!(Rule::verbs(["get"]).paths(["/metrics"]).covers(&asked));
         assert!(Rule::verbs(["get"]).paths(["/met*"]).covers(&asked));
         assert!(!Rule::verbs(["post"]).paths(["/metrics"]).covers(&asked));

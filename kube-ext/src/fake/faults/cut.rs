@@ -302,7 +302,7 @@ mod tests {
         let bodies: [fn() -> Response<Body>; 2] = [
             || Response::new(body::full(vec![b'x'; BYTES + 5])),
             || {
-                let pieces = stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 70_000])));
+                let pieces = stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 10_000])));
                 Response::new(body::stream(pieces))
             },
         ];

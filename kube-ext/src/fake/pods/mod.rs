@@ -1,14 +1,171 @@
 //! What runs in pods: logs, exec, attach, port-forward.
-use http::{Request, Response};
+mod command;
+mod forward;
+mod handle;
+mod log;
+mod logs;
+mod place;
+mod process;
+mod socket;
+mod spdy;
+mod tunnel;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
+use tokio_util::task::TaskTracker;
 
-use super::{body::Body, server::Call, status::Failure};
+pub use self::{
+    handle::{Connection, Container, Pod},
+    process::{Exit, Output, Process, Resizes, Stdin, TerminalSize},
+};
+use self::{log::Run, place::Place};
+use super::{FakeCluster, body::Body, server::Call, status::Failure};
 
-/// All that tests attached to containers.
+impl FakeCluster {
+    /// What runs in a pod that is there or will be.
+    pub fn pod(&self, namespace: &str, name: &str) -> Pod {
+        Pod::new(&self.shared, namespace, name)
+    }
+
+    /// What runs in a container of a pod that is there or will be.
+    pub fn container(&self, namespace: &str, pod: &str, name: &str) -> Container {
+        Container::new(&self.shared, namespace, pod, name)
+    }
+
+    /// How many upgraded connections and processes there are now: zero some time after the last client is gone and the
+    /// last closure has ended.
+    pub fn open_streams(&self) -> usize {
+        self.shared.pods.tasks.len()
+    }
+}
+
+type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a test gave for something in a container.
+type Played<I, O> = Arc<dyn Fn(I) -> Task<O> + Send + Sync>;
+
+/// All that tests attached to containers. It belongs to the names: a pod that is deleted and made again finds it.
 #[derive(Debug, Default)]
-pub(crate) struct Pods {}
+pub(crate) struct Pods {
+    containers: Mutex<HashMap<[String; 3], Arc<Slot>>>,
+    ports: Mutex<HashMap<([String; 2], u16), Port>>,
+    /// Upgraded connections, and the closures that run for them.
+    tasks: TaskTracker,
+}
+
+impl Pods {
+    fn slot(&self, namespace: &str, pod: &str, container: &str) -> Arc<Slot> {
+        let mut containers = self.containers.lock().unwrap_or_else(PoisonError::into_inner);
+        containers.entry([namespace, pod, container].map(ToOwned::to_owned)).or_default().clone()
+    }
+
+    fn port(&self, namespace: &str, pod: &str, port: u16) -> Option<Port> {
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get(&([namespace, pod].map(ToOwned::to_owned), port)).cloned()
+    }
+
+    fn set_port(&self, namespace: &str, pod: &str, port: u16, serves: Port) {
+        let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.insert(([namespace, pod].map(ToOwned::to_owned), port), serves);
+    }
+}
+
+/// What is attached to a container.
+#[derive(Debug, Default)]
+struct Slot(Mutex<Attached>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Attached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct Attached {
+    /// Whether a test has given this container anything.
+    attached: bool,
+    current: Arc<Run>,
+    previous: Option<Arc<Run>>,
+    exec: Option<Played<Process, Exit>>,
+    attach: Option<Played<Process, ()>>,
+}
+
+impl Attached {
+    /// The latest run that has written something.
+    fn latest(&self) -> Arc<Run> {
+        let previous = self.previous.as_ref().filter(|_| self.current.log().is_empty());
+        previous.unwrap_or(&self.current).clone()
+    }
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attached").field("attached", &self.attached).finish_non_exhaustive()
+    }
+}
+
+/// What serves a port of a pod.
+#[derive(Clone)]
+enum Port {
+    Closure(Played<Connection, ()>),
+    Socket(SocketAddr),
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closure(_) => f.write_str("Closure"),
+            Self::Socket(address) => f.debug_tuple("Socket").field(address).finish(),
+        }
+    }
+}
 
 /// Answers `pods/log`, `pods/exec`, `pods/attach` and `pods/portforward`. `request` is there for its upgrade.
-pub(crate) fn answer(_call: &Call, _request: Request<Incoming>) -> Result<Response<Body>, Failure> {
-    Err(Failure::no_such_path())
+pub(crate) fn answer(call: &Call, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+    let is_log = call.info.subresource == "log";
+    match call.method {
+        Method::GET => (),
+        Method::POST if !is_log => (),
+        _ => return Err(method_not_allowed()),
+    }
+    if is_log {
+        return logs::answer(call);
+    }
+    if call.method == Method::GET {
+        // What a GET starts could as well come by POST, so whoever may not create may not do this either
+        // (`AuthorizePodWebsocketUpgradeCreatePermission`).
+        let mut info = call.info.clone();
+        "create".clone_into(&mut info.verb);
+        call.shared.access.check(&call.user, &info)?;
+    }
+    let place = Place::find(call)?;
+    match call.info.subresource.as_str() {
+        "portforward" => forward::answer(call, place, request),
+        _ => command::answer(call, &place, request),
+    }
+}
+
+/// Refuses what is no upgrade.
+fn check_upgrade(call: &Call, place: &Place) -> Result<(), Failure> {
+    if !place.is_bound() {
+        return Err(Failure::bad_request(format!("pod {} does not have a host assigned", place.name())));
+    }
+    if !socket::lists(&call.headers, header::CONNECTION, "upgrade") {
+        return Err(Failure::bad_request("Upgrade request required"));
+    }
+    Ok(())
+}
+
+fn method_not_allowed() -> Failure {
+    let message = "the server does not allow this method on the requested resource";
+    Failure::method_not_allowed(message)
 }

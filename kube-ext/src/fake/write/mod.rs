@@ -2,13 +2,17 @@
 //!
 //! What the API server's controllers do at once after a write (garbage collection, namespaces, CRDs) is done here in the
 //! same transaction, see [`collect`].
+mod apply;
 mod collect;
 mod crd;
 mod create;
 mod delete;
 mod input;
 mod kubelet;
+mod lists;
 mod object;
+mod patch;
+mod strategic;
 mod strategy;
 mod update;
 mod validate;
@@ -51,6 +55,7 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     match (call.info.verb.as_str(), call.info.subresource.as_str()) {
         ("create", "") => create::answer(call, kind),
         ("update", "" | "status" | "finalize") => update::answer(call, kind),
+        ("patch", "" | "status") => patch::answer(call, kind),
         ("delete", "") => delete::answer(call, kind),
         ("deletecollection", "") => delete::answer_collection(call, kind),
         _ => Err(Failure::no_such_path()),

@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::{
-    Writer, crd,
+    Writer, apply, crd,
     create::same_namespace,
     input::{self, Options},
     key,
@@ -120,6 +120,7 @@ impl Writer<'_, '_> {
         mut new: Object,
     ) -> Result<Arc<Stored>, Failure> {
         let old = Object::of(before);
+        manage(&mut new, &old);
         same_version(kind, &new, before)?;
         new.keep(&old, &["generation", "resourceVersion"]);
         match part {
@@ -172,6 +173,21 @@ impl Writer<'_, '_> {
         let stored = self.put(kind, before.key.clone(), new);
         self.written(kind, &stored);
         Ok(stored)
+    }
+}
+
+/// Keeps the managers of an object unless the write has some or resets them with an empty one, and has them own only what
+/// the write leaves as it is.
+fn manage(new: &mut Object, old: &Object) {
+    if new.list("managedFields").is_empty() {
+        new.keep(old, &["managedFields"]);
+    }
+    if new.list("managedFields") == [serde_json::json!({})] {
+        new.metadata.remove("managedFields");
+    }
+    let managers = new.list("managedFields").to_vec();
+    if managers == old.list("managedFields") {
+        new.set_list("managedFields", apply::without_changed(managers, old, new));
     }
 }
 
