@@ -16,9 +16,6 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 
 /// Answers `/api`, `/apis`, `/api/v1`, `/apis/GROUP`, `/apis/GROUP/VERSION`, `/version` and the like.
 pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
-    if !matches!(call.info.verb.as_str(), "get" | "head") {
-        return Ok(no_such_path());
-    }
     let kinds = call.shared.kinds();
     let path: Vec<_> = call.info.path.split('/').filter(|segment| !segment.is_empty()).collect();
     let document = match path.as_slice() {
@@ -58,6 +55,11 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         },
         _ => return Ok(no_such_path()),
     };
+    if !matches!(call.info.verb.as_str(), "get" | "head") {
+        return Err(Failure::method_not_allowed(
+            "the server does not allow this method on the requested resource",
+        ));
+    }
     negotiate(&call.headers, |target| target.is_none().then_some(()))?;
     Ok(body::json(StatusCode::OK, &document))
 }

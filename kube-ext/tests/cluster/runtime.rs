@@ -219,7 +219,8 @@ async fn a_custom_resource_is_served_once_it_is_established() {
     let patched = ships.patch("victory", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!((patched.metadata.generation, patched.status.unwrap().afloat), (Some(2), true));
     crds.delete(Ship::crd_name(), &DeleteParams::default()).await.unwrap();
-    let gone = await_condition(crds, Ship::crd_name(), conditions::is_deleted(&crd.uid().unwrap()));
+    let uid = crd.uid().unwrap();
+    let gone = await_condition(crds, Ship::crd_name(), conditions::is_deleted(&uid));
     in_time("the end of the CRD", gone).await.unwrap();
     namespace.delete().await;
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     in_scope, method_not_allowed,
@@ -33,7 +33,7 @@ pub(crate) fn list(call: &Call) -> Result<Response<Body>, Failure> {
     let options = Options::of_list(kind, &info.query)?;
     let namespace = info.in_namespace.then_some(info.namespace.as_str());
     let (metadata, objects) = page(call, kind, namespace, &options)?;
-    let pieces = Printer::new(form, kind).list(&metadata, objects).map(Ok);
+    let pieces = Printer::new(form, kind).list(metadata, objects).map(Ok);
     Ok(body::response(StatusCode::OK, "application/json", body::stream(pieces)))
 }
 
@@ -43,7 +43,7 @@ fn page(
     kind: &Kind,
     namespace: Option<&str>,
     options: &Options,
-) -> Result<(Value, Vec<Arc<Stored>>), Failure> {
+) -> Result<(Map<String, Value>, Vec<Arc<Stored>>), Failure> {
     let store = &call.shared.store;
     let cursor = cursor(options, store.version())?;
     let at = cursor.as_ref().and_then(|cursor| cursor.version);
@@ -52,6 +52,11 @@ fn page(
         _ => Failure::expired("The resourceVersion for the provided list is too old."),
     })?;
     let all_namespaces = namespace.is_none();
+    let place = if kind.namespaced { namespace } else { Some("") };
+    if cursor.is_none() && options.selector.is_single(place) {
+        // The server looks this one up, and does not see how many others there are.
+        objects.retain(|object| options.selector.matches(object));
+    }
     if let Some(cursor) = cursor.filter(|cursor| !cursor.after.is_empty()) {
         // Keys are in the order of their namespaces with the slash after.
         let before = |object: &Arc<Stored>| Cursor::position(&object.key, all_namespaces) <= cursor.after;
@@ -61,9 +66,9 @@ fn page(
     let limit = options.limit.filter(|_| options.version != "0").unwrap_or(usize::MAX);
     let mut rest = objects.into_iter();
     let found: Vec<_> = rest.by_ref().filter(|object| options.selector.matches(object)).take(limit).collect();
-    let mut metadata = json!({"resourceVersion": version.to_string()});
-    if let (Some(last), Some(metadata)) = (found.last().filter(|_| rest.len() > 0), metadata.as_object_mut())
-    {
+    let mut metadata = Map::new();
+    metadata.insert("resourceVersion".to_owned(), version.to_string().into());
+    if let Some(last) = found.last().filter(|_| rest.len() > 0) {
         let after = Cursor::position(&last.key, all_namespaces);
         metadata.insert("continue".to_owned(), Cursor { version: Some(version), after }.token().into());
         if options.selector.is_empty() {

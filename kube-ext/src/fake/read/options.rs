@@ -135,7 +135,7 @@ fn integer(query: &Query, name: &str) -> Result<Option<i64>, Failure> {
         text.parse()
             .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
     };
-    query.non_empty(name).map(parse).transpose()
+    query.get(name).map(parse).transpose()
 }
 
 /// A resource version; the error is the server's, without its beginning.

@@ -79,6 +79,8 @@ struct Watch {
     due: VecDeque<Due>,
     /// Up to which version all events are in `due` or sent.
     version: u64,
+    /// Where it started. A bookmark says something later.
+    started: u64,
     /// When the next bookmark is sent, if any are.
     next_bookmark: Option<Instant>,
     end: Instant,
@@ -139,6 +141,7 @@ impl Watch {
             written,
             due,
             version,
+            started: version,
             next_bookmark: None,
             end,
             over,
@@ -170,7 +173,9 @@ impl Watch {
             }
             if self.next_bookmark.is_some_and(|bookmark| now >= bookmark) {
                 self.plan_bookmark(now);
-                return Some(self.bookmark(self.version, false));
+                if self.version > self.started {
+                    return Some(self.bookmark(self.version, false));
+                }
             }
             let wake = self.next_bookmark.map_or(self.end, |bookmark| bookmark.min(self.end));
             // Either way there may be something to send; if the store is gone, the end comes in time.

@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::super::{kinds::Kind, store::Stored};
 
-const NAME: &str = "metadata.name";
-const NAMESPACE: &str = "metadata.namespace";
+pub(super) const NAME: &str = "metadata.name";
+pub(super) const NAMESPACE: &str = "metadata.namespace";
 
 const POD: [&str; 8] = [
     "spec.nodeName",
@@ -60,6 +60,12 @@ impl FieldSelector {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The only value that a field can have.
+    pub(crate) fn only(&self, field: &str) -> Option<&str> {
+        let only = self.0.iter().find(|requirement| requirement.field == field && requirement.equal);
+        only.map(|requirement| requirement.value.as_str())
     }
 
     pub(crate) fn matches(&self, object: &Stored) -> bool {
@@ -191,8 +197,15 @@ fn value(storage: &str, name: &str, object: &Value) -> String {
             _ => String::new(),
         }
     };
+    // What the server fills in where nothing is said.
     let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
     match (storage, name) {
+        ("pods", "spec.restartPolicy") => or(at(name), "Always"),
+        ("pods", "spec.schedulerName") => or(at(name), "default-scheduler"),
+        ("pods", "status.phase") => or(at(name), "Pending"),
+        ("namespaces", "status.phase") => or(at(name), "Active"),
+        ("secrets", "type") => or(at(name), "Opaque"),
+        ("services", "spec.type") => or(at(name), "ClusterIP"),
         ("pods", "spec.hostNetwork") | ("nodes", "spec.unschedulable") => or(at(name), "false"),
         ("pods", "status.podIP") => {
             let first = object.pointer("/status/podIPs/0/ip").and_then(Value::as_str);

@@ -216,11 +216,12 @@ impl Parser {
         }
         let mut values = BTreeSet::new();
         loop {
-            let word = match self.look() {
+            let value = match self.look() {
                 Token::Word(_) => self.next().text().to_owned(),
-                _ => String::new(),
+                Token::Symbol("," | ")") => String::new(),
+                other => return Err(format!("found '{}', expected: ',', or identifier", other.text())),
             };
-            values.insert(word);
+            values.insert(value);
             match self.next() {
                 Token::Symbol(",") => {}
                 Token::Symbol(")") => break,

@@ -4,7 +4,10 @@ mod labels;
 
 use http::StatusCode;
 
-use self::{fields::FieldSelector, labels::LabelSelector};
+use self::{
+    fields::{FieldSelector, NAME, NAMESPACE},
+    labels::LabelSelector,
+};
 use super::{kinds::Kind, status::Failure, store::Stored};
 
 pub(crate) use self::fields::fields;
@@ -29,6 +32,11 @@ impl Selector {
     /// Whether it selects everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether only one object can match: a name is given, and a namespace here or already.
+    pub(crate) fn is_single(&self, namespace: Option<&str>) -> bool {
+        self.fields.only(NAME).is_some() && namespace.or(self.fields.only(NAMESPACE)).is_some()
     }
 
     pub(crate) fn matches(&self, object: &Stored) -> bool {

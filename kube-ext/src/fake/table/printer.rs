@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{Form, Include, columns::Columns};
 use crate::fake::{kinds::Kind, store::Stored};
@@ -68,13 +68,18 @@ impl Printer {
     /// A list with this metadata, piece by piece.
     pub(crate) fn list(
         self,
-        metadata: &Value,
+        mut metadata: Map<String, Value>,
         objects: Vec<Arc<Stored>>,
     ) -> impl Stream<Item = Bytes> + Send + 'static {
         let items = match &self.columns {
             Some(columns) => format!(r#""columnDefinitions":{},"rows""#, columns.definitions()),
             None => r#""items""#.to_owned(),
         };
+        if self.form == Form::Whole && self.typed_items {
+            // Lists without a Go type say that there is no more.
+            metadata.entry("continue").or_insert_with(|| "".into());
+        }
+        let metadata = Value::from(metadata);
         let head = format!(r#"{{{},"metadata":{metadata},{items}:["#, self.list_type_fields);
         let items = objects.into_iter().enumerate().map(move |(index, object)| {
             let mut item = self.item(&object);
