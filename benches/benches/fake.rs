@@ -27,7 +27,9 @@ fn pod(number: usize) -> Result<Pod> {
         "name": format!("pod-{number:05}"), "namespace": NAMESPACE,
         "annotations": pod["metadata"]["annotations"], "labels": pod["metadata"]["labels"],
     });
-    for field in ["nodeName", "serviceAccount", "serviceAccountName", "priorityClassName", "priority", "nodeSelector"] {
+    for field in
+        ["nodeName", "serviceAccount", "serviceAccountName", "priorityClassName", "priority", "nodeSelector"]
+    {
         pod["spec"].as_object_mut().and_then(|spec| spec.remove(field));
     }
     pod["spec"]["schedulingGates"] = json!([{"name": "example.com/never"}]);
@@ -39,7 +41,8 @@ async fn fill(client: &Client) -> Result<()> {
     let namespaces = Api::<Namespace>::all(client.clone());
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
     namespaces.create(&PostParams::default(), &namespace).await?;
-    let map: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "map"}, "data": {"round": "0"}}))?;
+    let map: ConfigMap =
+        serde_json::from_value(json!({"metadata": {"name": "map"}, "data": {"round": "0"}}))?;
     Api::namespaced(client.clone(), NAMESPACE).create(&PostParams::default(), &map).await?;
     let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE);
     stream::iter((0..PODS).map(Ok))
@@ -63,7 +66,9 @@ impl Work<'_> {
     }
 
     fn get(&self) -> String {
-        self.runtime.block_on(self.pods().get("pod-00007")).map_or_else(|err| err.to_string(), |pod| pod.name_any())
+        self.runtime
+            .block_on(self.pods().get("pod-00007"))
+            .map_or_else(|err| err.to_string(), |pod| pod.name_any())
     }
 
     fn list(&self, limit: u32) -> usize {
@@ -117,10 +122,18 @@ fn main() -> Result<()> {
     if filled.is_ok() {
         let ours = Work { runtime: &runtime, client: fake.client()?, round: Cell::new(0) };
         let theirs = Work { runtime: &runtime, client: real.clone(), round: Cell::new(0) };
-        assert_eq!((ours.get(), ours.list(500), ours.patch()), (theirs.get(), theirs.list(500), theirs.patch()));
+        assert_eq!(
+            (ours.get(), ours.list(500), ours.patch()),
+            (theirs.get(), theirs.list(500), theirs.patch())
+        );
         println!("{PODS} pods; the other is a kube-apiserver with etcd, over TLS.\n\n{HEAD}");
         compare("get a pod", || ours.get(), "kube-apiserver", || theirs.get());
-        compare("metadata of all pods, pages of 500", || ours.list(500), "kube-apiserver", || theirs.list(500));
+        compare(
+            "metadata of all pods, pages of 500",
+            || ours.list(500),
+            "kube-apiserver",
+            || theirs.list(500),
+        );
         compare("patch a ConfigMap", || ours.patch(), "kube-apiserver", || theirs.patch());
     }
     let namespaces = Api::<Namespace>::all(real);

@@ -6,7 +6,10 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use crate::{Failure, demo::{self, Demo}};
+use crate::{
+    Failure,
+    demo::{self, Demo},
+};
 
 /// Which cluster to talk to.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -18,7 +18,8 @@ fn example() -> Command {
 #[test]
 fn the_demo_shows_pods_in_many_states() {
     let output = example().args(["pods", "-A"]).output().unwrap();
-    let (table, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (table, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{errors}");
     assert_eq!(errors, "no kubeconfig found: this is the demo cluster inside the example\n");
     assert!(table.starts_with("NAMESPACE   NAME "), "{table}");
@@ -48,5 +49,10 @@ fn the_demo_can_be_asked_for_and_lives() {
     watch.wait().unwrap();
     let errors = BufReader::new(watch.stderr.take().unwrap()).lines().next().unwrap().unwrap();
     assert!(errors.starts_with("as asked: "), "{errors}");
-    assert!(["Running", "Error", "CrashLoopBackOff"].iter().all(|status| seen.iter().any(|other| other == status)), "{seen:?}");
+    assert!(
+        ["Running", "Error", "CrashLoopBackOff"]
+            .iter()
+            .all(|status| seen.iter().any(|other| other == status)),
+        "{seen:?}"
+    );
 }

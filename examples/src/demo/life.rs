@@ -78,14 +78,16 @@ impl Life {
             container["lastState"] = last;
         }
         let ready = condition("Ready", running);
-        let status = json!({"conditions": [condition("Initialized", true), ready], "containerStatuses": [container]});
+        let status =
+            json!({"conditions": [condition("Initialized", true), ready], "containerStatuses": [container]});
         self.status("shop", CRASHING, &status).await
     }
 
     /// One init container after the other, then the pod itself.
     async fn init(&self, second: u64) -> kube::Result<()> {
         let done = json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": ago(2), "finishedAt": ago(0)}});
-        let (running, waiting) = (json!({"running": {"startedAt": ago(0)}}), json!({"waiting": {"reason": "PodInitializing"}}));
+        let (running, waiting) =
+            (json!({"running": {"startedAt": ago(0)}}), json!({"waiting": {"reason": "PodInitializing"}}));
         let [restore, fix, exporter, postgres] = match second {
             6 => [&done, &running, &waiting, &waiting],
             9 => [&done, &done, &running, &waiting],
@@ -153,7 +155,9 @@ impl Life {
 
     async fn status(&self, namespace: &str, pod: &str, status: &Value) -> kube::Result<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(json!({"status": status}))).await.map(drop)
+        pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(json!({"status": status})))
+            .await
+            .map(drop)
     }
 }
 

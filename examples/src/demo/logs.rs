@@ -72,13 +72,19 @@ impl Voice {
         let path = PATHS.get(choice).unwrap_or(&"/");
         let clock = now.format("%H:%M:%S%.3f");
         match self {
-            Self::Web if second % 17 == 0 => Some(format!("{clock} ERROR GET {path} 500 upstream cart: connection refused")),
+            Self::Web if second % 17 == 0 => {
+                Some(format!("{clock} ERROR GET {path} 500 upstream cart: connection refused"))
+            }
             Self::Web => Some(format!("{clock} INFO GET {path} 200 {}ms", 3 + second * 7 % 40)),
             Self::Proxy if second % 3 == 0 => {
                 Some(format!("{{\"level\":\"info\",\"path\":\"{path}\",\"bytes\":{}}}", 900 + second % 100))
             }
-            Self::Database if second % 10 == 0 => Some(format!("{clock} LOG:  checkpoint complete: wrote {} buffers", second % 512)),
-            Self::Import if second % 2 == 0 => Some(format!("imported {} of 100000 rows", second * 50 % 100_000)),
+            Self::Database if second % 10 == 0 => {
+                Some(format!("{clock} LOG:  checkpoint complete: wrote {} buffers", second % 512))
+            }
+            Self::Import if second % 2 == 0 => {
+                Some(format!("imported {} of 100000 rows", second * 50 % 100_000))
+            }
             Self::Quiet if second == 0 => Some("started".to_owned()),
             Self::Proxy | Self::Database | Self::Import | Self::Quiet => None,
         }

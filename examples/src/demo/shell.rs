@@ -22,7 +22,8 @@ pub(super) struct Host {
     pub(super) container: String,
 }
 
-const HELP: &str = "cat date echo env exit false head help hostname id ls ps pwd sh sleep true uname whoami\n";
+const HELP: &str =
+    "cat date echo env exit false head help hostname id ls ps pwd sh sleep true uname whoami\n";
 
 /// Runs what a client asks for in a container. A client that goes away ends it.
 pub(super) async fn exec(host: Host, mut process: Process) -> Exit {
@@ -63,7 +64,11 @@ async fn read_line(process: &mut Process, echo: bool) -> io::Result<Option<Strin
             }
             END if echo && line.is_empty() => return Ok(None),
             BACKSPACE | DELETE if echo => {
-                if line.pop().is_some() { b"\x08 \x08" } else { b"" }
+                if line.pop().is_some() {
+                    b"\x08 \x08"
+                } else {
+                    b""
+                }
             }
             byte => {
                 line.push(byte);
@@ -130,7 +135,8 @@ impl Host {
     pub(super) fn line(&self, line: &str) -> Reply {
         let mut all = Reply::default();
         for command in line.split(';') {
-            let argv: Vec<_> = command.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+            let argv: Vec<_> =
+                command.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
             let (argv, to_stderr) = match argv.as_slice() {
                 [argv @ .., ">&2"] => (argv, true),
                 argv => (argv, false),
@@ -158,17 +164,27 @@ impl Host {
             ["sh" | "bash", "-c", line, ..] => Reply { exit: false, ..self.line(line) },
             ["cat", "/etc/hostname"] | ["hostname"] => said(format!("{}\n", self.pod)),
             ["cat", "/etc/os-release"] => said("NAME=\"Demo Linux\"\n".to_owned()),
-            ["cat" | "head", file, ..] => failed(format!("{}: can't open '{file}': No such file or directory\n", argv.first().unwrap_or(&"cat")), 1),
+            ["cat" | "head", file, ..] => failed(
+                format!(
+                    "{}: can't open '{file}': No such file or directory\n",
+                    argv.first().unwrap_or(&"cat")
+                ),
+                1,
+            ),
             ["date"] => said(format!("{}\n", Utc::now().format("%a %b %e %H:%M:%S UTC %Y"))),
             ["echo", words @ ..] => said(format!("{}\n", words.join(" "))),
-            ["env"] => said(format!("HOSTNAME={}\nCONTAINER={}\nPATH=/usr/bin:/bin\n", self.pod, self.container)),
+            ["env"] => {
+                said(format!("HOSTNAME={}\nCONTAINER={}\nPATH=/usr/bin:/bin\n", self.pod, self.container))
+            }
             ["exit"] => Reply { exit: true, ..Reply::default() },
             ["exit", code] => Reply { exit: true, code: code.parse().unwrap_or(2), ..Reply::default() },
             ["false"] => Reply { code: 1, ..Reply::default() },
             ["help"] => said(HELP.to_owned()),
             ["id"] => said("uid=0(root) gid=0(root) groups=0(root)\n".to_owned()),
             ["ls", ..] => said("bin\ndev\netc\nproc\ntmp\nusr\nvar\n".to_owned()),
-            ["ps", ..] => said(format!("PID   USER     TIME  COMMAND\n    1 root      0:07 /{}\n", self.container)),
+            ["ps", ..] => {
+                said(format!("PID   USER     TIME  COMMAND\n    1 root      0:07 /{}\n", self.container))
+            }
             ["pwd"] => said("/\n".to_owned()),
             ["cat" | "head" | "true" | "sleep" | "sh" | "bash", ..] => Reply::default(),
             ["uname", ..] => said("Linux\n".to_owned()),

@@ -38,11 +38,11 @@ const RESIZE: u8 = 4;
 /// Closes the channel whose number follows; since `v5.channel.k8s.io`.
 const CLOSE: u8 = 255;
 
-/// What a process that is killed ends with.
-const KILLED: u8 = 128 + 9;
+/// What a command ends with that is killed (by signal 9), and what a program ends with that panics.
+const EXEC: (u8, u8) = (128 + 9, 101);
 
-/// What a program ends with that panics.
-const PANICKED: u8 = 101;
+/// An attach that ends is told of no exit code.
+const ATTACH: (u8, u8) = (0, 0);
 
 pub(super) fn answer(
     call: &Call,
@@ -98,16 +98,16 @@ pub(super) fn answer(
         (slot.exec.clone(), slot.attach.clone())
     };
     let running = match (is_exec, exec, attach) {
-        (true, Some(exec), _) => Running::new(call, life, KILLED, async move { exec(process).await }),
+        (true, Some(exec), _) => Running::new(call, life, EXEC, async move { exec(process).await }),
         (true, None, _) => {
             let exit = Exit::not_found(argv.first().map_or("", String::as_str));
-            Running::new(call, life, KILLED, async move { exit })
+            Running::new(call, life, EXEC, async move { exit })
         }
-        (false, _, Some(attach)) => Running::new(call, life, 0, async move {
+        (false, _, Some(attach)) => Running::new(call, life, ATTACH, async move {
             attach(process).await;
             Exit::SUCCESS
         }),
-        (false, ..) => Running::new(call, life, 0, show_log(process, run)),
+        (false, ..) => Running::new(call, life, ATTACH, show_log(process, run)),
     };
     let session = move |sender, receiver| serve(protocol, wanted, argv, ends, running, sender, receiver);
     Ok(socket::upgrade(call, request, protocol.name(), session))
@@ -169,14 +169,17 @@ impl Protocol {
 /// A process that runs on its own, until it ends, its container does, or the cluster.
 ///
 /// A client that goes away does not end it, as on a node: its input ends, and nobody reads its output.
-struct Running(JoinHandle<Exit>);
+struct Running {
+    task: JoinHandle<Exit>,
+    panicked: u8,
+}
 
 impl Running {
-    /// `killed` is what it ends with if the container ends before.
+    /// `killed` is what it ends with if the container ends before, `panicked` if the closure panics.
     fn new(
         call: &Call,
         life: Life,
-        killed: u8,
+        (killed, panicked): (u8, u8),
         process: impl Future<Output = Exit> + Send + 'static,
     ) -> Self {
         let stop = call.shared.stop.clone();
@@ -186,12 +189,12 @@ impl Running {
                 Either::Right(_) => Exit::code(killed),
             }
         };
-        let run = async move { stop.run_until_cancelled(run).await.unwrap_or(Exit::code(KILLED)) };
-        Self(call.shared.pods.tasks.spawn(run))
+        let run = async move { stop.run_until_cancelled(run).await.unwrap_or(Exit::code(killed)) };
+        Self { task: call.shared.pods.tasks.spawn(run), panicked }
     }
 
     async fn exit(self) -> Exit {
-        self.0.await.unwrap_or(Exit::code(PANICKED))
+        self.task.await.unwrap_or(Exit::code(self.panicked))
     }
 }
 

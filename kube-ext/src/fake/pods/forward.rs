@@ -168,8 +168,9 @@ impl Backend {
                 Some(Port::Socket(address)) => (Box::new(TcpStream::connect(address).await?), None),
                 Some(Port::Closure(serve)) => {
                     let (near, far) = tokio::io::duplex(PIPE);
-                    let serving = serve(Connection(far));
                     let stop = self.place.shared.stop.clone();
+                    // Called in its own task, where a panic ends nothing else.
+                    let serving = async move { serve(Connection(far)).await };
                     let task = pods.tasks.spawn(async move { stop.run_until_cancelled(serving).await });
                     (Box::new(near), Some(task))
                 }

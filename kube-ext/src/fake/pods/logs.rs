@@ -2,7 +2,7 @@
 use std::{num::IntErrorKind, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures::{Stream, stream};
 use http::{Response, StatusCode};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use super::{
     },
     log::Run,
     place::{Life, Place},
+    since,
     socket::{PIECE, race},
 };
 
@@ -77,7 +78,7 @@ impl Options {
             follow: query.flag("follow"),
             previous: query.flag("previous"),
             since_seconds: integer("sinceSeconds")?,
-            since_time: query.get("sinceTime").map(parse_time).transpose()?,
+            since_time: query.get("sinceTime").map(since::parse).transpose().map_err(Failure::bad_request)?,
             timestamps: query.flag("timestamps"),
             tail_lines: integer("tailLines")?,
             limit_bytes: integer("limitBytes")?,
@@ -124,21 +125,6 @@ fn parse_integer(text: &str) -> Result<i64, Failure> {
         };
         Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: {why}"))
     })
-}
-
-/// A time to the second: the API server hands no fraction on to the kubelet. Nothing at all is the beginning of time.
-fn parse_time(text: &str) -> Result<DateTime<Utc>, Failure> {
-    if text.is_empty() {
-        return Ok(DateTime::<Utc>::MIN_UTC);
-    }
-    let time = DateTime::parse_from_rfc3339(text).map_err(|_| {
-        let layout = "2006-01-02T15:04:05Z07:00";
-        Failure::bad_request(format!(
-            "parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""
-        ))
-    })?;
-    let time = time.to_utc();
-    Ok(time.with_nanosecond(0).unwrap_or(time))
 }
 
 /// Reads a log from where the options say.

@@ -6,6 +6,7 @@ mod log;
 mod logs;
 mod place;
 mod process;
+mod since;
 mod socket;
 mod spdy;
 mod tunnel;
