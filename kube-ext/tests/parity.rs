@@ -10,12 +10,14 @@
 
 #[path = "parity/compare.rs"]
 mod compare;
+#[path = "parity/fake.rs"]
+mod fake;
 #[path = "parity/mod.rs"]
 mod parity;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fake_answers_as_recorded() {
-    let fake = parity::of_fake().await;
-    let problems = compare::problems(&parity::recorded(), &fake);
+    let fake = fake::transcript().await;
+    let problems = compare::problems(&compare::recorded(), &fake);
     assert!(problems.is_empty(), "{} answers differ:\n{}", problems.len(), problems.join("\n"));
 }

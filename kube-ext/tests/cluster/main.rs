@@ -12,8 +12,18 @@
 )]
 
 mod cluster;
+#[path = "../parity/compare.rs"]
+mod compare;
+#[path = "../parity/fake.rs"]
+mod fake;
 mod generate;
+#[path = "../parity/mod.rs"]
+mod parity;
+#[path = "parity.rs"]
+mod parity_live;
 mod random_pods;
+#[path = "../parity/real.rs"]
+mod real;
 mod real_pods;
 mod row;
 mod runtime;

@@ -1,10 +1,11 @@
 //! The server inside the process beside the real one: the same requests to both.
 
-use crate::{compare, parity, real};
+use crate::{compare, fake, parity, real};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fake_answers_as_the_real_server() {
-    let (mut live, fake, recorded) = (real::transcript().await, parity::of_fake().await, parity::recorded());
+    let (mut live, fake, recorded) =
+        (real::transcript().await, fake::transcript().await, compare::recorded());
     for scenario in parity::scenarios() {
         let name = &scenario.scenario;
         for (place, step) in scenario.steps.iter().enumerate() {

@@ -1,12 +1,12 @@
 //! What differs between two transcripts.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::{fmt, fs};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::parity::Transcript;
+use crate::parity::{self, Transcript};
 
 /// An answer in which the fake is not to be as the real server.
 #[derive(Debug, Deserialize)]
@@ -55,6 +55,19 @@ pub(crate) fn problems(real: &Transcript, fake: &Transcript) -> Vec<String> {
     }
     problems.extend(differences.iter().map(ToString::to_string));
     problems
+}
+
+/// What the real server answered when it was recorded.
+pub(crate) fn recorded() -> Transcript {
+    let files = fs::read_dir(parity::folder()).expect("the recorded answers");
+    files
+        .map(|file| {
+            let path = file.unwrap().path();
+            let steps = fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, serde_json::from_str(&steps).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        })
+        .collect()
 }
 
 /// All that differs between two transcripts, each with the name of what it is of.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::plain::Plain;
@@ -21,9 +21,9 @@ pub(crate) struct Clients {
     pub(crate) powerless: Client,
 }
 
-/// How long a step is asked again and again, and how long a silent watch is listened to.
+/// How long a step is asked again and again, and how long a silent answer is listened to.
 const PATIENCE: Duration = Duration::from_secs(60);
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
 /// Headers that say something.
 const HEADERS: [header::HeaderName; 5] =
     [header::ALLOW, header::CONTENT_TYPE, header::LOCATION, header::RETRY_AFTER, header::WARNING];
@@ -34,8 +34,8 @@ pub(crate) async fn run(scenario: &Scenario, clients: &Clients, stage: &dyn Stag
     let mut saved = BTreeMap::from([("NS".to_owned(), namespace.clone())]);
     let mut plain = Plain::new(&namespace, format!("{scenario:?}"));
     prepare(clients, &namespace).await;
-    if let Some(name) = &scenario.stage {
-        stage.set(name, &namespace).await;
+    if scenario.pods {
+        stage.set(&clients.admin, &namespace).await;
     }
     let mut steps = Vec::new();
     for step in &scenario.steps {
@@ -43,19 +43,18 @@ pub(crate) async fn run(scenario: &Scenario, clients: &Clients, stage: &dyn Stag
             User::Admin => &clients.admin,
             User::Powerless => &clients.powerless,
         };
-        let answer = ask_until(client, step, &saved).await;
+        let mut answer = ask_until(client, step, &saved).await;
         for (name, pointer) in &step.save {
             let value = answer["body"].pointer(pointer).and_then(Value::as_str);
             // A server that answers otherwise differs in this step; later ones are to be asked all the same.
             saved.insert(name.clone(), value.unwrap_or("absent").to_owned());
         }
-        let mut entry = Map::from_iter([("request".to_owned(), step.request.clone().into())]);
-        let mut answer = plain.value(answer);
         if !step.only.is_empty() {
             answer["body"] = parts(&answer["body"], &step.only);
         }
-        entry.extend(answer.as_object().unwrap().clone());
-        steps.push(entry.into());
+        let mut entry = plain.value(answer);
+        entry["request"] = step.request.clone().into();
+        steps.push(entry);
     }
     let cleanup = scenario.cleanup.iter().map(|path| substitute(path, &saved));
     for path in cleanup.chain([format!("/api/v1/namespaces/{namespace}")]) {
@@ -178,7 +177,7 @@ fn substitute(text: &str, saved: &BTreeMap<String, String>) -> String {
 
 /// Scenarios are written without the escapes of URLs.
 fn encode(path: &str) -> String {
-    [(" ", "%20"), ("<", "%3C"), (">", "%3E"), ("\\", "%5C")]
+    [(" ", "%20"), (";", "%3B"), ("<", "%3C"), (">", "%3E"), ("\\", "%5C")]
         .iter()
         .fold(path.to_owned(), |path, (letter, escape)| path.replace(letter, escape))
 }
@@ -193,10 +192,12 @@ fn said(headers: &HeaderMap) -> Value {
 async fn read(response: Response<Body>) -> Value {
     let mut pieces = response.into_body().into_data_stream();
     let mut bytes = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        match piece {
-            Ok(piece) => bytes.extend(piece),
-            Err(error) => return json!({"cut": String::from_utf8_lossy(&bytes), "error": error.to_string()}),
+    loop {
+        match timeout(SILENCE, pieces.next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(piece))) => bytes.extend(piece),
+            Ok(Some(Err(_))) => return json!({"text": String::from_utf8_lossy(&bytes), "end": "cut"}),
+            Err(_) => return json!({"text": String::from_utf8_lossy(&bytes), "end": "silent"}),
         }
     }
     serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Steps that follow each other in a namespace of their own, `$NS`.
@@ -10,8 +11,9 @@ use serde_json::Value;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
     pub(crate) scenario: String,
-    /// What is in the namespace before the first step.
-    pub(crate) stage: Option<String>,
+    /// Whether the pods of `pods.yaml` are there before the first step.
+    #[serde(default)]
+    pub(crate) pods: bool,
     /// Objects outside of the namespace that are to be deleted afterwards.
     #[serde(default)]
     pub(crate) cleanup: Vec<String>,
@@ -78,5 +80,11 @@ const FILES: [&str; 8] = [
 
 /// All scenarios.
 pub(crate) fn all() -> Vec<Scenario> {
-    FILES.iter().flat_map(|file| serde_saphyr::from_multiple::<Scenario>(file).expect("scenarios")).collect()
+    FILES.iter().flat_map(|file| read_yaml::<Scenario>(file)).collect()
+}
+
+/// Documents in which `yes` and `y` are words, as they are in YAML 1.2.
+pub(crate) fn read_yaml<T: DeserializeOwned>(text: &str) -> Vec<T> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options).expect("YAML")
 }

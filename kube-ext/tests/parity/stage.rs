@@ -1,19 +1,18 @@
-//! What is in a scenario's namespace before its first step.
+//! The pods that are there before a scenario's first step.
 
 use futures::future::BoxFuture;
-use kube_ext::fake::FakeCluster;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
 
-/// Sets the scene of a scenario on one kind of cluster.
+use super::scenario::read_yaml;
+
+/// How a cluster comes to have the pods.
 pub(crate) trait Stage: Sync {
-    /// Puts what `name` stands for into the namespace, and waits until it is there.
-    fn set<'a>(&'a self, name: &'a str, namespace: &'a str) -> BoxFuture<'a, ()>;
+    /// Puts the pods into a namespace, and waits until they are as they are meant to be.
+    fn set<'a>(&'a self, client: &'a Client, namespace: &'a str) -> BoxFuture<'a, ()>;
 }
 
-/// The scenes on a server inside the process.
-pub(crate) struct Fake<'a>(pub(crate) &'a FakeCluster);
-
-impl Stage for Fake<'_> {
-    fn set<'a>(&'a self, name: &'a str, _namespace: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async move { panic!("no scene {name} for {:?}", self.0) })
-    }
+/// The pods.
+pub(crate) fn pods() -> Vec<Pod> {
+    read_yaml(include_str!("pods.yaml"))
 }
