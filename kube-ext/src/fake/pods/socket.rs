@@ -105,7 +105,9 @@ where
             let sender = Sender { sink, valve: valve.clone(), gate };
             let whole = async {
                 let (sender, receiver) = session(sender, Receiver(stream)).await;
-                finish(sender, receiver).await;
+                if valve.left() > 0 {
+                    finish(sender, receiver).await;
+                }
             };
             race(whole, valve.dropped.cancelled()).await;
         };
@@ -160,7 +162,7 @@ impl Sender {
         match self.gate.as_ref().map(|gate| gate.end) {
             Some(End::Stall) => {
                 self.valve.shut();
-                pending().await
+                pending::<()>().await;
             }
             Some(End::Drop) => {
                 self.valve.shut();
