@@ -40,7 +40,8 @@ async fn follow_writes(config: watcher::Config) {
         api.create(&PostParams::default(), &config_map(&format!("old-{number}"), &[])).await.unwrap();
     }
     let (reader, writer) = reflector::store();
-    let mut events = reflector(writer, watcher(api.clone(), config)).default_backoff().touched_objects().boxed();
+    let mut events =
+        reflector(writer, watcher(api.clone(), config)).default_backoff().touched_objects().boxed();
     let writes = async {
         let mut rng = fastrand::Rng::with_seed(7);
         for round in 0..200 {
@@ -65,7 +66,8 @@ async fn follow_writes(config: watcher::Config) {
     };
     in_time("the last write", futures::future::join(writes, reading)).await;
     let state = reader.state();
-    let mut stored: Vec<_> = state.iter().map(|map| (map.name_any(), map.resource_version(), map.data.clone())).collect();
+    let mut stored: Vec<_> =
+        state.iter().map(|map| (map.name_any(), map.resource_version(), map.data.clone())).collect();
     stored.sort();
     let listed = api.list(&ListParams::default()).await.unwrap().items;
     let listed: Vec<_> =
@@ -91,12 +93,17 @@ async fn metadata_is_watched_without_the_rest() {
     let api = Api::<ConfigMap>::namespaced(cluster.client.clone(), &namespace.name);
     api.create(&PostParams::default(), &config_map("first", &[("a", "1")])).await.unwrap();
     let metadata = Api::<PartialObjectMeta<ConfigMap>>::namespaced(cluster.client.clone(), &namespace.name);
-    let mut events = watcher(metadata, watcher::Config::default().fields("metadata.name!=kube-root-ca.crt")).applied_objects().boxed();
+    let mut events = watcher(metadata, watcher::Config::default().fields("metadata.name!=kube-root-ca.crt"))
+        .applied_objects()
+        .boxed();
     let first = in_time("the first", events.try_next()).await.unwrap().unwrap();
     assert_eq!(first.name_any(), "first");
     api.create(&PostParams::default(), &config_map("second", &[("a", "1")])).await.unwrap();
     let second = in_time("the second", events.try_next()).await.unwrap().unwrap();
-    assert_eq!((second.name_any().as_str(), second.types.unwrap().kind.as_str()), ("second", "PartialObjectMetadata"));
+    assert_eq!(
+        (second.name_any().as_str(), second.types.unwrap().kind.as_str()),
+        ("second", "PartialObjectMetadata")
+    );
     namespace.delete().await;
 }
 
@@ -131,10 +138,12 @@ async fn a_controller_keeps_its_children() {
     let parent = api.create(&PostParams::default(), &parent).await.unwrap();
     let has = |value: &'static str| {
         move |map: Option<&ConfigMap>| {
-            map.and_then(|map| map.data.as_ref()).is_some_and(|data| data.get("a").is_some_and(|a| a == value))
+            map.and_then(|map| map.data.as_ref())
+                .is_some_and(|data| data.get("a").is_some_and(|a| a == value))
         }
     };
-    let child = in_time("the child", await_condition(api.clone(), "p-child", has("1"))).await.unwrap().unwrap();
+    let child =
+        in_time("the child", await_condition(api.clone(), "p-child", has("1"))).await.unwrap().unwrap();
     assert_eq!(child.owner_references()[0].uid, parent.uid().unwrap());
     // Deleted, it comes back as another object; changed in the parent, it changes.
     api.delete("p-child", &DeleteParams::default()).await.unwrap();
@@ -194,7 +203,10 @@ async fn a_custom_resource_is_served_once_it_is_established() {
     let cluster = Cluster::connect().await;
     let namespace = TestNamespace::create(&cluster.client, "crd").await;
     let crds = Api::<CustomResourceDefinition>::all(cluster.client.clone());
-    let crd = crds.patch(Ship::crd_name(), &PatchParams::apply("kube-ext-test").force(), &Patch::Apply(Ship::crd())).await.unwrap();
+    let crd = crds
+        .patch(Ship::crd_name(), &PatchParams::apply("kube-ext-test").force(), &Patch::Apply(Ship::crd()))
+        .await
+        .unwrap();
     let established = await_condition(crds.clone(), Ship::crd_name(), conditions::is_crd_established());
     in_time("the CRD", established).await.unwrap();
     let ships = Api::<Ship>::namespaced(cluster.client.clone(), &namespace.name);
@@ -203,7 +215,9 @@ async fn a_custom_resource_is_served_once_it_is_established() {
         loop {
             match ships.create(&PostParams::default(), &Ship::new("victory", ShipSpec { guns: 104 })).await {
                 Ok(ship) => break ship,
-                Err(kube::Error::Api(status)) if status.code == 404 => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(kube::Error::Api(status)) if status.code == 404 => {
+                    tokio::time::sleep(Duration::from_millis(50)).await
+                }
                 Err(error) => panic!("{error}"),
             }
         }
@@ -237,7 +251,10 @@ async fn pages_are_of_one_moment() {
     loop {
         let page = api.list(&params).await.unwrap();
         seen.extend(page.items.iter().map(ResourceExt::name_any));
-        assert_eq!(*version.get_or_insert(page.metadata.resource_version.clone()), page.metadata.resource_version);
+        assert_eq!(
+            *version.get_or_insert(page.metadata.resource_version.clone()),
+            page.metadata.resource_version
+        );
         // Neither what comes nor what goes between two pages shows.
         let _ = api.delete("map-9", &DeleteParams::default()).await;
         let _ = api.create(&PostParams::default(), &config_map("map-99", &[])).await;
