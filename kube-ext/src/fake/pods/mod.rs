@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +29,12 @@ pub use self::{
     process::{Exit, Output, Process, Resizes, Stdin, TerminalSize},
 };
 use self::{log::Run, place::Place};
-use super::{FakeCluster, body::Body, server::Call, status::Failure};
+use super::{
+    FakeCluster,
+    body::{self, Body},
+    server::Call,
+    status::Failure,
+};
 
 impl FakeCluster {
     /// What runs in a pod that is there or will be.
@@ -194,6 +199,12 @@ fn check_upgrade(call: &Call, place: &Place) -> Result<(), Failure> {
         return Err(Failure::bad_request("Upgrade request required"));
     }
     Ok(())
+}
+
+/// Refuses a subprotocol. A real server says nothing, but has SPDY.
+fn no_protocol(call: &Call) -> Response<Body> {
+    let is_spdy = socket::lists(&call.headers, header::UPGRADE, "SPDY/3.1");
+    body::text(StatusCode::FORBIDDEN, if is_spdy { "this server has websockets only" } else { "" })
 }
 
 fn method_not_allowed() -> Failure {
