@@ -112,7 +112,7 @@ fn main() -> Result<()> {
     let real = runtime.block_on(async {
         let real = Client::try_from(Config::infer().await?)?;
         real.apiserver_version().await?;
-        Result::Ok(real)
+        Ok::<_, Box<dyn std::error::Error>>(real)
     })?;
     let fill_both = async {
         fill(&fake.client()?).await?;

@@ -27,7 +27,6 @@ pub struct ClusterArgs {
 }
 
 /// A cluster that answers.
-#[derive(Debug)]
 pub struct Connection {
     /// A client for it.
     pub client: Client,

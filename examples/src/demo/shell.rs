@@ -132,7 +132,7 @@ impl Host {
     }
 
     /// Runs a line: commands, one after the other, separated by semicolons.
-    pub(super) fn line(&self, line: &str) -> Reply {
+    fn line(&self, line: &str) -> Reply {
         let mut all = Reply::default();
         for command in line.split(';') {
             let argv: Vec<_> =
@@ -157,7 +157,7 @@ impl Host {
     }
 
     /// Runs one command.
-    pub(super) fn command(&self, argv: &[&str]) -> Reply {
+    fn command(&self, argv: &[&str]) -> Reply {
         let said = |text: String| Reply { stdout: text, ..Reply::default() };
         let failed = |text: String, code| Reply { stderr: text, code, ..Reply::default() };
         match argv {

@@ -61,7 +61,7 @@ impl RequestInfo {
         info.resource = rest.next().unwrap_or_default();
         info.name = rest.next().unwrap_or_default();
         info.subresource = rest.collect::<Vec<_>>().join("/");
-        info.verb = info.verb_of(method).to_owned();
+        info.verb_of(method).clone_into(&mut info.verb);
         info
     }
 

@@ -87,6 +87,21 @@ impl FakeCluster {
     /// Waits until no request is open. A client that drops a stream closes its connection, which the server sees a
     /// little later; this is to be awaited, with a timeout, by tests that say that nothing is left behind.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// cluster.client()?.apiserver_version().await?;
+    /// tokio::time::timeout(Duration::from_secs(10), cluster.until_no_requests()).await?;
+    /// assert_eq!(cluster.requests_open(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn until_no_requests(&self) {
@@ -103,6 +118,20 @@ impl FakeCluster {
 
 impl Builder {
     /// How many of the last requests the cluster remembers for [`FakeCluster::requests`].
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().keep_requests(1).start().await?;
+    /// for _ in 0..3 {
+    ///     cluster.client()?.apiserver_version().await?;
+    /// }
+    /// assert_eq!((cluster.requests().len(), cluster.requests_total()), (1, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn keep_requests(mut self, last: usize) -> Self {
         self.kept_requests = last;

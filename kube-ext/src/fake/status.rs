@@ -147,10 +147,6 @@ impl Failure {
         self
     }
 
-    pub(crate) fn code(&self) -> StatusCode {
-        self.code
-    }
-
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

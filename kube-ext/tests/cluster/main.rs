@@ -17,6 +17,8 @@ mod compare;
 #[path = "../parity/fake.rs"]
 mod fake;
 mod generate;
+mod kubectl;
+mod kubectl_on_fake;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]

@@ -11,7 +11,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod cluster;
 mod generate;
+mod kubectl;
 mod row;
 mod support;
 
@@ -22,7 +24,9 @@ use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::json;
 
-use support::{TestNamespace, client, kinds, kubectl, server_table};
+use cluster::Cluster;
+use kubectl::{create_objects, kinds, kubectl};
+use support::{TestNamespace, server_table};
 
 const PODS: u64 = 400;
 /// How many objects of a kind: those of this run first, then by name.
@@ -30,11 +34,11 @@ const OBJECTS_OF_A_KIND: usize = 4;
 
 #[tokio::main]
 async fn main() {
-    let client = client().await;
+    let client = Cluster::connect().await.client;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recorded");
     fs::create_dir_all(&folder).expect("a folder");
     let namespace = TestNamespace::create(&client, "record").await;
-    namespace.create_objects(include_str!("objects.yaml")).await;
+    create_objects(&namespace, include_str!("objects.yaml")).await;
     namespace.write((0..PODS).map(generate::pod).collect()).await;
 
     let (_, rows) = server_table(&client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
+use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::finalizer::{Event, finalizer};
 use kube::runtime::wait::{await_condition, conditions};
@@ -104,8 +104,6 @@ async fn metadata_is_watched_without_the_rest() {
         (second.name_any().as_str(), second.types.unwrap().kind.as_str()),
         ("second", "PartialObjectMetadata")
     );
-    let patch = second.metadata.into_request_partial::<ConfigMap>();
-    assert_eq!(patch.types.unwrap().kind, "PartialObjectMetadata");
     namespace.delete().await;
 }
 
@@ -233,7 +231,8 @@ async fn a_custom_resource_is_served_once_it_is_established() {
     let patched = ships.patch("victory", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!((patched.metadata.generation, patched.status.unwrap().afloat), (Some(2), true));
     crds.delete(Ship::crd_name(), &DeleteParams::default()).await.unwrap();
-    let gone = await_condition(crds, Ship::crd_name(), conditions::is_deleted(&crd.uid().unwrap()));
+    let uid = crd.uid().unwrap();
+    let gone = await_condition(crds, Ship::crd_name(), conditions::is_deleted(&uid));
     in_time("the end of the CRD", gone).await.unwrap();
     namespace.delete().await;
 }

@@ -21,12 +21,13 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::generate;
-use crate::support::{TestNamespace, kinds, kubectl, kubectl_with};
+use crate::kubectl::{create_objects, kinds, kubectl, kubectl_with};
+use crate::support::TestNamespace;
 
 /// A namespace with the objects of `objects.yaml` and some random pods.
 async fn namespace(client: &Client) -> TestNamespace {
     let namespace = TestNamespace::create(client, "text").await;
-    namespace.create_objects(include_str!("objects.yaml")).await;
+    create_objects(&namespace, include_str!("objects.yaml")).await;
     // Neither bound nor deleted, or a controller would collect them under our hands.
     let lasting = (0..40).map(generate::pod).map(|(mut pod, status, _)| {
         pod.spec.as_mut().expect("spec").node_name = None;
@@ -214,7 +215,7 @@ fn nasty(rng: &mut Rng) -> String {
 
 #[tokio::test]
 async fn kubectl_reads_what_we_write() {
-    client().await;
+    Cluster::connect().await;
     let seed = fastrand::u64(..1 << 40);
     println!("seed {seed}");
     let mut rng = Rng::with_seed(seed);

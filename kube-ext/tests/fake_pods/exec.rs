@@ -178,7 +178,8 @@ async fn output_waits_for_who_reads_it() {
     cluster.container("default", "web", "app").on_exec(move |mut process: Process| {
         let counter = counter.clone();
         async move {
-            while process.stdout.write_all(&[0; 65536]).await.is_ok() {
+            let block = vec![0; 65536];
+            while process.stdout.write_all(&block).await.is_ok() {
                 counter.fetch_add(65536, std::sync::atomic::Ordering::Relaxed);
             }
             Exit::SUCCESS
@@ -237,7 +238,7 @@ async fn streams_that_nobody_asked_for() {
         process.stdout.write_all(&vec![0; 1 << 20]).await.unwrap();
         process.stderr.write_all(b"!").await.unwrap();
         let wanted = [process.stdin.is_wanted(), process.stdout.is_wanted(), process.stderr.is_wanted()];
-        Exit::code(if wanted == [false, false, true] { 0 } else { 1 })
+        Exit::code(u8::from(wanted != [false, false, true]))
     });
     let only_stderr = AttachParams::default().stdout(false);
     let process = pods(&cluster).exec("web", ["x"], &only_stderr).await.unwrap();

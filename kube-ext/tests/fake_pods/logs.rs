@@ -54,6 +54,19 @@ async fn times_are_as_given_and_lines_in_the_order_of_writing() {
 }
 
 #[tokio::test]
+async fn since_a_time_is_with_that_time() {
+    let cluster = cluster().await;
+    let app = cluster.container("default", "web", "app");
+    for time in ["2026-01-01T00:00:02.999999999Z", "2026-01-01T00:00:03Z", "2026-01-01T00:00:03.000000001Z"] {
+        app.log_at(time.parse().unwrap(), time);
+    }
+    let params =
+        LogParams { since_time: Some("2026-01-01T00:00:03Z".parse().unwrap()), ..LogParams::default() };
+    let log = pods(&cluster).logs("web", &params).await.unwrap();
+    assert_eq!(log, "2026-01-01T00:00:03Z\n2026-01-01T00:00:03.000000001Z\n");
+}
+
+#[tokio::test]
 async fn since_seconds_counts_from_the_request() {
     let cluster = cluster().await;
     let app = cluster.container("default", "web", "app");

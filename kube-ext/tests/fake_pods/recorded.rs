@@ -1,4 +1,6 @@
 //! Answers of a Kubernetes 1.36.2 with containerd 2.1: pods in several states, requests to them, and what came back.
+use std::fmt::Write as _;
+
 use futures::SinkExt as _;
 use kube_ext::fake::{Exit, FakeCluster, Process};
 use serde::Deserialize;
@@ -66,7 +68,7 @@ fn squeeze(bytes: &[u8]) -> String {
     let mut text = String::new();
     for run in bytes.chunk_by(|a, b| (*a == b'x') == (*b == b'x')) {
         if run[0] == b'x' && run.len() >= 50 {
-            text += &format!("x{{{}}}", run.len());
+            write!(text, "x{{{}}}", run.len()).unwrap();
         } else {
             text += &latin1(run);
         }

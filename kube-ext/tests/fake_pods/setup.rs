@@ -90,16 +90,15 @@ pub(crate) async fn connect(cluster: &FakeCluster, path: &str, offers: &str) -> 
 
 /// All messages of bytes until the connection ends, and how it does: with a close frame (its code) or without.
 pub(crate) async fn rest(socket: &mut Socket) -> (Vec<Vec<u8>>, Option<u16>) {
-    let mut messages = Vec::new();
-    while let Some(message) = within(socket.next()).await {
+    let (mut messages, mut close) = (Vec::new(), None);
+    while let Some(Ok(message)) = within(socket.next()).await {
         match message {
-            Ok(Message::Binary(bytes)) => messages.push(bytes.to_vec()),
-            Ok(Message::Close(frame)) => return (messages, frame.map(|frame| frame.code.into())),
-            Ok(_) => (),
-            Err(_) => return (messages, None),
+            Message::Binary(bytes) => messages.push(bytes.to_vec()),
+            Message::Close(frame) => close = frame.map(|frame| frame.code.into()),
+            _ => (),
         }
     }
-    (messages, None)
+    (messages, close)
 }
 
 /// What a future gives, unless it takes longer than anything here does.

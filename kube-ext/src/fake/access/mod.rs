@@ -64,6 +64,23 @@ impl FakeCluster {
 
     /// Gives a user these rights instead of those it has, from the next request on; without rules, takes them away. What is
     /// under way goes on, as it does in Kubernetes.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube::{Api, api::ListParams};
+    /// use kube_ext::fake::{FakeCluster, Rule};
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let pods: Api<Pod> = Api::all(cluster.client_as("jane")?);
+    /// cluster.allow("jane", [Rule::verbs(["list"]).resources(["pods"])]);
+    /// pods.list(&ListParams::default()).await?;
+    /// cluster.set_rules("jane", []);
+    /// pods.list(&ListParams::default()).await.unwrap_err();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_rules(&self, user: &str, rules: impl IntoIterator<Item = Rule>) {
         self.shared.access.change(user, |all| *all = rules.into_iter().collect());
     }

@@ -73,12 +73,42 @@ impl Faults {
     }
 
     /// Takes all faults away. What has begun goes on: a stalled answer stays stalled.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::{Calls, FakeCluster, Fault};
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// cluster.faults().add(Calls::any(), Fault::hang());
+    /// cluster.faults().clear();
+    /// cluster.client()?.apiserver_version().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear(&self) {
         self.shared.plan.lock().rules.clear();
     }
 
     /// Forgets all writes so far, as a compaction of etcd does: watches from versions before this one, and lists that were
     /// to be continued, are answered with 410 `Expired`. Watches that run go on.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube::{Api, api::ListParams};
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
+    /// cluster.faults().compact();
+    /// let past = ListParams::default().at("1").matching(kube::api::VersionMatch::Exact);
+    /// let error = pods.list(&past).await.unwrap_err();
+    /// assert!(error.to_string().contains("too old"), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn compact(&self) {
         self.shared.store.compact();
     }
@@ -91,6 +121,21 @@ impl FaultHandle {
     }
 
     /// Takes the fault away.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::{Calls, FakeCluster, Fault};
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let fault = cluster.faults().add(Calls::any(), Fault::forbidden());
+    /// cluster.client()?.apiserver_version().await.unwrap_err();
+    /// fault.remove();
+    /// cluster.client()?.apiserver_version().await?;
+    /// assert_eq!(fault.hits(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&self) {
         self.plan.lock().rules.retain(|rule| rule.id != self.rule);
     }

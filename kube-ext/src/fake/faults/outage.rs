@@ -7,6 +7,26 @@ use super::{
 impl Faults {
     /// Restarts the server at once: all connections are dropped in the middle of what they carry, upgraded ones too, and
     /// new ones are taken. Objects, their history, users and faults stay.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::{Calls, FakeCluster, Fault};
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// cluster.faults().add(Calls::any().nth(1), Fault::hang());
+    /// let client = cluster.client()?;
+    /// let (answer, ()) = tokio::join!(client.apiserver_version(), async {
+    ///     while cluster.requests_open() == 0 {
+    ///         tokio::task::yield_now().await;
+    ///     }
+    ///     cluster.faults().restart();
+    /// });
+    /// answer.unwrap_err();
+    /// client.apiserver_version().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn restart(&self) {
         self.shared.drop_connections();
     }

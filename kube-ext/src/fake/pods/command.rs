@@ -25,6 +25,7 @@ use super::{
     check_upgrade,
     log::Run,
     logs::Reader,
+    no_protocol,
     place::{Life, Place},
     process::{Ends, Exit, Process, Wanted},
     socket::{self, PIECE, Receiver, Sender, race},
@@ -83,7 +84,7 @@ pub(super) fn answer(
         }
     }
     let Some(protocol) = Protocol::choose(call) else {
-        return Ok(body::text(StatusCode::FORBIDDEN, ""));
+        return Ok(no_protocol(call));
     };
     if call.method != Method::GET {
         return Ok(body::text(StatusCode::METHOD_NOT_ALLOWED, "bad method"));

@@ -27,6 +27,7 @@ use super::{
     },
     Port, check_upgrade,
     handle::Connection,
+    no_protocol,
     place::{Life, Place},
     process::PIPE,
     socket::{self, Gone, PIECE, Receiver, Sender, race},
@@ -62,7 +63,7 @@ pub(super) fn answer(
         return Ok(body::text(StatusCode::INTERNAL_SERVER_ERROR, message));
     }
     if !is_tunnel && !offers(CHANNELS) {
-        return Ok(body::text(StatusCode::FORBIDDEN, ""));
+        return Ok(no_protocol(call));
     }
     if call.method != Method::GET {
         return Ok(body::text(StatusCode::METHOD_NOT_ALLOWED, "bad method"));

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio_util::task::TaskTracker;
 
@@ -29,21 +29,63 @@ pub use self::{
     process::{Exit, Output, Process, Resizes, Stdin, TerminalSize},
 };
 use self::{log::Run, place::Place};
-use super::{FakeCluster, body::Body, server::Call, status::Failure};
+use super::{
+    FakeCluster,
+    body::{self, Body},
+    server::Call,
+    status::Failure,
+};
 
 impl FakeCluster {
     /// What runs in a pod that is there or will be.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let web = cluster.pod("default", "web");
+    /// web.container("app").log("ready");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pod(&self, namespace: &str, name: &str) -> Pod {
         Pod::new(&self.shared, namespace, name)
     }
 
     /// What runs in a container of a pod that is there or will be.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube::{Api, api::LogParams};
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {nodeName: node, containers: [{name: app}]}}";
+    /// let cluster = FakeCluster::builder().yaml(pod).start().await?;
+    /// cluster.container("default", "web", "app").log("ready");
+    /// let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
+    /// assert_eq!(pods.logs("web", &LogParams::default()).await?, "ready\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn container(&self, namespace: &str, pod: &str, name: &str) -> Container {
         Container::new(&self.shared, namespace, pod, name)
     }
 
-    /// How many upgraded connections and processes there are now: zero some time after the last client is gone and the
-    /// last closure has ended.
+    /// How many upgraded connections, and closures that run for them, there are now: none some time after the last
+    /// client is gone and the last closure has ended.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let cluster = kube_ext::fake::FakeCluster::builder().start().await?;
+    /// assert_eq!(cluster.open_streams(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open_streams(&self) -> usize {
         self.shared.pods.tasks.len()
     }
@@ -93,7 +135,7 @@ impl Slot {
 #[derive(Default)]
 struct Attached {
     /// Whether a test has given this container anything.
-    attached: bool,
+    is_played: bool,
     current: Arc<Run>,
     previous: Option<Arc<Run>>,
     exec: Option<Played<Process, Exit>>,
@@ -110,7 +152,7 @@ impl Attached {
 
 impl fmt::Debug for Attached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attached").field("attached", &self.attached).finish_non_exhaustive()
+        f.debug_struct("Attached").field("is_played", &self.is_played).finish_non_exhaustive()
     }
 }
 
@@ -141,13 +183,6 @@ pub(crate) fn answer(call: &Call, request: Request<Incoming>) -> Result<Response
     if is_log {
         return logs::answer(call);
     }
-    if call.method == Method::GET {
-        // What a GET starts could as well come by POST, so whoever may not create may not do this either
-        // (`AuthorizePodWebsocketUpgradeCreatePermission`).
-        let mut info = call.info.clone();
-        "create".clone_into(&mut info.verb);
-        call.shared.access.check(&call.user, &info)?;
-    }
     let place = Place::find(call)?;
     match call.info.subresource.as_str() {
         "portforward" => forward::answer(call, place, request),
@@ -164,6 +199,12 @@ fn check_upgrade(call: &Call, place: &Place) -> Result<(), Failure> {
         return Err(Failure::bad_request("Upgrade request required"));
     }
     Ok(())
+}
+
+/// Refuses a subprotocol. A real server says nothing, but has SPDY.
+fn no_protocol(call: &Call) -> Response<Body> {
+    let is_spdy = socket::lists(&call.headers, header::UPGRADE, "SPDY/3.1");
+    body::text(StatusCode::FORBIDDEN, if is_spdy { "this server has websockets only" } else { "" })
 }
 
 fn method_not_allowed() -> Failure {

@@ -113,7 +113,7 @@ impl Place {
         let slot = slot.lock();
         let runs = match self.state(container) {
             Some(state) => state == State::Running,
-            None => slot.attached,
+            None => slot.is_played,
         };
         (runs && !slot.current.over.is_cancelled()).then(|| slot.current.clone())
     }
@@ -130,7 +130,7 @@ impl Place {
             Failure::bad_request(message)
         };
         let Some(state) = self.state(container) else {
-            return match (slot.attached, previous) {
+            return match (slot.is_played, previous) {
                 (true, true) => slot.previous.clone().ok_or_else(not_found),
                 (true, false) => Ok(slot.current.clone()),
                 (false, true) => Err(not_found()),
@@ -138,7 +138,7 @@ impl Place {
             };
         };
         // A real container has an id; one that a test made up has a log.
-        let is_there = |terminated: &&Value| slot.attached || !text(terminated, "/containerID").is_empty();
+        let is_there = |terminated: &&Value| slot.is_played || !text(terminated, "/containerID").is_empty();
         let status = self.status(container);
         let last = status.and_then(|status| status.pointer("/lastState/terminated"));
         let ended = last.filter(is_there);

@@ -18,6 +18,20 @@ pub(super) const PIPE: usize = 64 * 1024;
 /// It lives as long as the future of the closure that got it. The status goes to the client when that has ended and
 /// everything that the process wrote is read: what a background task still holds of `stdout` delays it, as a background
 /// process does on a node.
+///
+/// ```
+/// use kube_ext::fake::{Exit, Process};
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// // For `Container::on_exec`.
+/// async fn echo(mut process: Process) -> Exit {
+///     let words = process.argv().get(1..).unwrap_or_default().join(" ");
+///     match process.stdout.write_all(words.as_bytes()).await {
+///         Ok(()) => Exit::SUCCESS,
+///         Err(_) => Exit::code(1),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Process {
@@ -138,6 +152,13 @@ impl AsyncWrite for Output {
 }
 
 /// The size of a terminal, in characters.
+///
+/// ```
+/// use kube_ext::fake::TerminalSize;
+///
+/// let size = TerminalSize { width: 80, height: 24 };
+/// assert_eq!(size.width, 80);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TerminalSize {
@@ -148,6 +169,22 @@ pub struct TerminalSize {
 }
 
 /// The sizes of a client's terminal.
+///
+/// ```
+/// use kube_ext::fake::{Exit, Process};
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// // For `Container::on_exec`: ends when the client does.
+/// async fn sizes(mut process: Process) -> Exit {
+///     while let Some(size) = process.resizes.next().await {
+///         let text = format!("{}x{}\r\n", size.width, size.height);
+///         if process.stdout.write_all(text.as_bytes()).await.is_err() {
+///             break;
+///         }
+///     }
+///     Exit::SUCCESS
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Resizes(watch::Receiver<Option<TerminalSize>>);
 
@@ -164,6 +201,13 @@ impl Resizes {
 }
 
 /// How a process ended.
+///
+/// ```
+/// use kube_ext::fake::Exit;
+///
+/// assert_eq!(Exit::from(0), Exit::SUCCESS);
+/// assert_ne!(Exit::not_found("ls"), Exit::code(127));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit(pub(super) Result<u8, String>);
 
@@ -182,11 +226,19 @@ impl Exit {
 
     /// It could not be started. The message is what the container runtime says, which the client finds in an
     /// `InternalError` after `error executing command in container: `.
+    ///
+    /// ```
+    /// let exit = kube_ext::fake::Exit::not_started("failed to exec in container: container is paused");
+    /// ```
     pub fn not_started(message: impl Into<String>) -> Self {
         Self(Err(message.into()))
     }
 
     /// It could not be started because there is no such command, in the words of containerd with runc.
+    ///
+    /// ```
+    /// let exit = kube_ext::fake::Exit::not_found("ls");
+    /// ```
     pub fn not_found(command: &str) -> Self {
         Self::not_started(format!(
             "failed to exec in container: failed to start exec \"{:064x}\": OCI runtime exec failed: exec failed: \

@@ -63,6 +63,9 @@ fn check(text: &str) -> Result<(), String> {
     let after = match rest.strip_prefix('Z') {
         Some(after) => after,
         None => match rest.split_at_checked(6) {
+            Some((offset, _)) if is_offset(offset.as_bytes()) && offset.get(1..3) > Some("23") => {
+                return Err(of_time(text, "time zone offset hour out of range"));
+            }
             Some((offset, after)) if is_offset(offset.as_bytes()) => after,
             _ => return cannot(rest, "Z07:00"),
         },
@@ -75,5 +78,60 @@ fn is_offset(text: &[u8]) -> bool {
     match text {
         [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_the_second_in_any_zone() {
+        let second = "2020-02-29T23:59:59Z".parse::<DateTime<Utc>>().unwrap();
+        let same = [
+            "2020-02-29T23:59:59Z",
+            "2020-02-29T23:59:59.999999999Z",
+            "2020-03-01T01:59:59.5+02:00",
+            "2020-02-29T22:29:59-01:30",
+        ];
+        for text in same {
+            assert_eq!(parse(text), Ok(second), "{text}");
+        }
+        assert_eq!(parse(""), Ok(DateTime::<Utc>::MIN_UTC));
+    }
+
+    #[test]
+    fn characters_of_several_bytes() {
+        for text in ["é", "202é-01-01T00:00:00Z", "2020-01-01T00:00:00é", "2020-01-01T00:00:00+01:é0"] {
+            assert!(parse(text).unwrap_err().contains("cannot parse"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        // From Go 1.26.
+        let said = [
+            ("2020-02-30T00:00:00Z", "parsing time \"2020-02-30T00:00:00Z\": day out of range"),
+            ("2020-01-01T00:61:00Z", "parsing time \"2020-01-01T00:61:00Z\": minute out of range"),
+            (
+                "2020-01-01t00:00:00Z",
+                "parsing time \"2020-01-01t00:00:00Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"t00:00:00Z\" as \"T\"",
+            ),
+            (
+                "2020-1-01T00:00:00Z",
+                "parsing time \"2020-1-01T00:00:00Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"1-01T00:00:00Z\" as \"01\"",
+            ),
+            (
+                "2020-01-01T00:00:00.Z",
+                "parsing time \"2020-01-01T00:00:00.Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \".Z\" as \"Z07:00\"",
+            ),
+            (
+                "2020-01-01T00:00:00+25:00",
+                "parsing time \"2020-01-01T00:00:00+25:00\": time zone offset hour out of range",
+            ),
+        ];
+        for (text, error) in said {
+            assert_eq!(parse(text).unwrap_err(), error);
+        }
     }
 }

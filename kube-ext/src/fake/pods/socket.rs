@@ -14,13 +14,13 @@ use std::{
 use bytes::Bytes;
 use futures::{
     SinkExt as _, StreamExt as _,
-    future::{Either, select},
+    future::select,
     stream::{SplitSink, SplitStream},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -102,22 +102,29 @@ where
                 .max_frame_size(Some(MAX_MESSAGE));
             let (sink, stream) =
                 WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await.split();
-            let session = pin!(session(Sender { sink, valve: valve.clone(), gate }, Receiver(stream)));
-            match select(session, pin!(valve.dropped.cancelled())).await {
-                Either::Left(((sender, receiver), _)) => finish(sender, receiver).await,
-                Either::Right(_) => (),
-            }
+            let sender = Sender { sink, valve: valve.clone(), gate };
+            let whole = async {
+                let (sender, receiver) = session(sender, Receiver(stream)).await;
+                if valve.left() > 0 {
+                    finish(sender, receiver).await;
+                }
+            };
+            race(whole, valve.dropped.cancelled()).await;
         };
         connection.run_until_cancelled(run).await;
     });
     response
 }
 
-/// Ends a websocket as the API server does: with a close frame. Waits a little for the client to take it in.
-async fn finish(mut sender: Sender, mut receiver: Receiver) {
+/// Ends a websocket as the API server does: with a close frame, and the end of the connection. What the client has sent
+/// until then is read, since a connection that is closed with something unread is reset.
+async fn finish(mut sender: Sender, receiver: Receiver) {
     let end = async {
         sender.close().await;
-        while receiver.next().await.is_some() {}
+        let Ok(mut socket) = sender.sink.reunite(receiver.0) else { return };
+        // A client that is gone makes no difference.
+        let _ = socket.get_mut().shutdown().await;
+        while let Some(Ok(_)) = socket.next().await {}
     };
     let _ = tokio::time::timeout(LINGER, end).await;
 }
@@ -155,7 +162,7 @@ impl Sender {
         match self.gate.as_ref().map(|gate| gate.end) {
             Some(End::Stall) => {
                 self.valve.shut();
-                pending().await
+                pending::<()>().await;
             }
             Some(End::Drop) => {
                 self.valve.shut();

@@ -89,14 +89,14 @@ fn thousandths(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn first(accept: &str) -> Result<String, u16> {
+    fn first(accept: &str) -> Result<String, u64> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, accept.parse().unwrap());
         let kind = |target: Option<Target<'_>>| match target {
             Some(Target { kind: "Foo", .. }) => None,
             target => Some(target.unwrap_or_default().kind.to_owned()),
         };
-        negotiate(&headers, kind).map_err(|failure| failure.code().as_u16())
+        negotiate(&headers, kind).map_err(|failure| failure.status()["code"].as_u64().unwrap())
     }
 
     // What a server of Kubernetes 1.36.2 answers to.

@@ -225,3 +225,118 @@ fn control(kind: u16, payload: &[u8]) -> Bytes {
     frame.put_slice(payload);
     frame.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OF_DATA: [(&str, &str); 3] = [("streamtype", "data"), ("port", "80"), ("requestid", "7")];
+
+    /// A stream as kubectl opens it, with the dictionary.
+    fn open(deflate: &mut Compress, stream: u32, flags: u8) -> Vec<u8> {
+        let mut block = 3_u32.to_be_bytes().to_vec();
+        for text in OF_DATA.iter().flat_map(|(name, value)| [name, value]) {
+            block.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+            block.extend(text.as_bytes());
+        }
+        let mut payload = [&stream.to_be_bytes()[..], &[0; 6]].concat();
+        payload.reserve(1000);
+        deflate.compress_vec(&block, &mut payload, FlushCompress::Sync).unwrap();
+        let mut frame = control(SYN_STREAM, &payload).to_vec();
+        frame[4] = flags;
+        frame
+    }
+
+    async fn frames(bytes: &[u8]) -> (Vec<Frame>, io::ErrorKind) {
+        let mut reader = Reader::new(bytes);
+        let mut frames = Vec::new();
+        loop {
+            match reader.next().await {
+                Ok(frame) => frames.push(frame),
+                Err(error) => return (frames, error.kind()),
+            }
+        }
+    }
+
+    #[test]
+    fn dictionary() {
+        // What the specification's has (and every client says in its first block).
+        let mut deflate = Compress::new(Compression::fast(), true);
+        assert_eq!(deflate.set_dictionary(DICTIONARY).unwrap(), 0xe3c6_a7c2);
+    }
+
+    #[tokio::test]
+    async fn reads_what_a_client_sends() {
+        let mut deflate = Compress::new(Compression::fast(), true);
+        deflate.set_dictionary(DICTIONARY).unwrap();
+        let mut bytes = Vec::new();
+        for (stream, flags) in [(1, FIN), (3, 0)] {
+            bytes.extend(open(&mut deflate, stream, flags));
+        }
+        bytes.extend(data(3, b"abc", false));
+        // What nobody needs: a HEADERS frame without headers, settings, a window.
+        let mut headers = 3_u32.to_be_bytes().to_vec();
+        headers.reserve(100);
+        deflate.compress_vec(&[0; 4], &mut headers, FlushCompress::Sync).unwrap();
+        bytes.extend(control(HEADERS, &headers));
+        bytes.extend(control(4, &[0; 4]));
+        bytes.extend(control(9, &[0; 8]));
+        bytes.extend(open(&mut deflate, 5, 0));
+        bytes.extend(data(3, b"", true));
+        bytes.extend([pong(9), reset(5), control(GO_AWAY, &[0; 8])].concat());
+        let headers: Vec<_> =
+            OF_DATA.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let opened = |stream, fin| Frame::Open { stream, headers: headers.clone(), fin };
+        let expected = [
+            opened(1, true),
+            opened(3, false),
+            Frame::Data { stream: 3, data: Bytes::from_static(b"abc"), fin: false },
+            opened(5, false),
+            Frame::Data { stream: 3, data: Bytes::new(), fin: true },
+            Frame::Ping { id: 9 },
+            Frame::Reset { stream: 5 },
+            Frame::GoAway,
+        ];
+        let (read, end) = frames(&bytes).await;
+        assert_eq!(read, expected);
+        assert_eq!(end, io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn a_large_frame_comes_in_pieces() {
+        let bytes: Vec<_> = (0..PIECE * 2 + 10).map(|n| n.to_le_bytes()[0]).collect();
+        let (read, _) = frames(&data(1, &bytes, true)).await;
+        let sizes: Vec<_> = read
+            .iter()
+            .map(|frame| match frame {
+                Frame::Data { stream: 1, data, fin } => (data.len(), *fin),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(sizes, [(PIECE, false), (PIECE, false), (10, true)]);
+    }
+
+    #[tokio::test]
+    async fn headers_that_unpack_to_too_much() {
+        let mut payload = [&1_u32.to_be_bytes()[..], &[0; 6]].concat();
+        payload.reserve(10_000);
+        let mut deflate = Compress::new(Compression::best(), true);
+        deflate.compress_vec(&vec![0; 10 * MAX_CONTROL], &mut payload, FlushCompress::Sync).unwrap();
+        assert!(payload.len() < MAX_CONTROL);
+        let (read, end) = frames(&control(SYN_STREAM, &payload)).await;
+        assert_eq!((read.len(), end), (0, io::ErrorKind::InvalidData));
+    }
+
+    #[test]
+    fn a_client_can_read_the_replies() {
+        let mut writer = Writer::new().unwrap();
+        let mut unpack = Decompress::new(true);
+        for stream in [1_u32, 3] {
+            let reply = writer.reply(stream).unwrap();
+            assert_eq!(reply[..4], [0x80, 3, 0, 2]);
+            assert_eq!(reply[7] as usize, reply.len() - 8);
+            assert_eq!(reply[8..12], stream.to_be_bytes());
+            assert_eq!(inflate(&mut unpack, &reply[12..]).unwrap(), [0; 4]);
+        }
+    }
+}
