@@ -189,7 +189,7 @@ async fn writes_are_seen_by_a_watch() {
     end(watch);
 
     fixture.prints(&["delete", "configmap", "held", "--wait=false"]);
-    let (wait, _) = fixture.start_kubectl(&["wait", "--for=delete", "configmap/held", "--timeout=60s"]);
+    let (wait, _lines) = fixture.start_kubectl(&["wait", "--for=delete", "configmap/held", "--timeout=60s"]);
     fixture.prints(&[
         "patch",
         "configmap",
@@ -198,7 +198,8 @@ async fn writes_are_seen_by_a_watch() {
         "-p",
         r#"[{"op": "remove", "path": "/metadata/finalizers"}]"#,
     ]);
-    assert!(wait.wait_with_output().unwrap().status.success());
+    let waited = wait.wait_with_output().unwrap();
+    assert!(waited.status.success(), "{}", String::from_utf8_lossy(&waited.stderr));
     fixture.prints(&["delete", "crd", "ships.example.com"]);
     assert!(fixture.fails(&["get", "ships"]).contains("the server doesn't have a resource type \"ships\""));
 }
