@@ -57,25 +57,28 @@ metadata: {name: victory, namespace: default}
 spec: {guns: 104}
 "#;
 
-/// A cluster, and a kubeconfig for it.
+/// A cluster, and a folder with a kubeconfig for it.
 struct Fixture {
     cluster: FakeCluster,
-    kubeconfig: PathBuf,
+    folder: PathBuf,
 }
 
 impl Fixture {
     async fn start(name: &str) -> Self {
         let reads = Rule::verbs(["get"]).resources(["pods"]).namespace("default");
         let cluster = FakeCluster::builder().yaml(OBJECTS).user("reader", [reads]).start().await.unwrap();
-        let kubeconfig = std::env::temp_dir().join(format!("kube-ext-{}-{name}", std::process::id()));
-        std::fs::write(&kubeconfig, cluster.kubeconfig("default")).unwrap();
-        Self { cluster, kubeconfig }
+        let folder = std::env::temp_dir().join(format!("kube-ext-{}-{name}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("kubeconfig"), cluster.kubeconfig("default")).unwrap();
+        Self { cluster, folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut kubectl = Command::new("kubectl");
-        kubectl.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
-        kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        kubectl
+            .env("KUBECONFIG", self.folder.join("kubeconfig"))
+            .env("KUBECACHEDIR", self.folder.join("cache"));
+        kubectl.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         kubectl
     }
 
@@ -114,7 +117,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.kubeconfig);
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -201,6 +204,8 @@ async fn writes_are_seen_by_a_watch() {
     let waited = wait.wait_with_output().unwrap();
     assert!(waited.status.success(), "{}", String::from_utf8_lossy(&waited.stderr));
     fixture.prints(&["delete", "crd", "ships.example.com"]);
+    // What kubectl knows of the cluster is minutes old.
+    std::fs::remove_dir_all(fixture.folder.join("cache")).unwrap();
     assert!(fixture.fails(&["get", "ships"]).contains("the server doesn't have a resource type \"ships\""));
 }
 
