@@ -18,7 +18,7 @@
 //! - `managedFields` of any but apply, and its conflicts; strategic merge patch and apply know the keys of well-known
 //!   lists only.
 //! - Columns of kinds that have no [`Columns`](crate::columns::Columns): their tables have names and times.
-//! - OpenAPI documents (`kubectl create` and `apply` need `--validate=false`), TLS, HTTP/2, protobuf, aggregated APIs.
+//! - `OpenAPI` documents (`kubectl create` and `apply` need `--validate=false`), TLS, HTTP/2, protobuf, aggregated APIs.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::Pod;
@@ -28,7 +28,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let cluster = FakeCluster::builder()
-//!     .yaml("{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: default}}")
+//!     .yaml("{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {containers: [{name: app}]}}")
 //!     .start()
 //!     .await?;
 //! let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
@@ -194,7 +194,11 @@ impl FakeCluster {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let cluster = FakeCluster::builder().start().await?;
-    /// let pod: Pod = serde_json::from_value(json!({"metadata": {"name": "web-0"}, "status": {"phase": "Running"}}))?;
+    /// let pod: Pod = serde_json::from_value(json!({
+    ///     "metadata": {"name": "web-0"},
+    ///     "spec": {"containers": [{"name": "app"}]},
+    ///     "status": {"phase": "Running"},
+    /// }))?;
     /// assert!(cluster.apply(&pod)?.uid().is_some());
     /// let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
     /// assert_eq!(pods.get("web-0").await?.status().to_string(), "Running");
