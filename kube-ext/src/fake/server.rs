@@ -215,7 +215,7 @@ async fn answer(mut call: Call, caller: &str, request: Request<Incoming>) -> Res
     }
     call.body = read_body(request, &call.record).await?;
     match call.info.verb.as_str() {
-        "get" => read::get(&call),
+        "get" if call.info.subresource != "scale" => read::get(&call),
         "list" => read::list(&call),
         "watch" => read::watch(&call),
         "create" if call.info.name.is_empty() && access::reviews(&kind) => access::review(&call),

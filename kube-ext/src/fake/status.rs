@@ -41,6 +41,12 @@ impl Failure {
         self
     }
 
+    /// Puts words before the message.
+    pub(crate) fn prefix(mut self, words: &str) -> Self {
+        self.message.insert_str(0, words);
+        self
+    }
+
     fn about(self, group: &str, resource: &str, name: &str) -> Self {
         self.detail("name", name).detail("group", group).detail("kind", resource)
     }

@@ -40,3 +40,20 @@ pub use error::{Error, Position};
 pub use manifests::{MAX_DOCUMENT_BYTES, Manifests, manifests};
 pub use options::Options;
 pub use print::{Dynamic, DynamicList, Yaml};
+
+/// The value of one document of JSON or YAML, whatever it is; null if there is none.
+#[cfg(feature = "fake")]
+pub(crate) fn value(text: &str) -> Result<serde_json::Value, String> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
+    match document::read(text) {
+        Ok(document) => Ok(document.map(|(value, _)| value).unwrap_or_default()),
+        Err(failure) => Err(match failure.problem {
+            document::Problem::Syntax(message) => format!("line {}: {message}", failure.line),
+            document::Problem::DuplicateKey(key) => {
+                format!("line {}: key {key:?} already set in map", failure.line)
+            }
+        }),
+    }
+}

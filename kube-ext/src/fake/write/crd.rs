@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use super::{
     Writer, now,
     object::Object,
-    validate::{self, invalid, required},
+    validate::{self, invalid, invalid_value, not_supported, required},
 };
 use crate::fake::{kinds::Kind, status::Failure, store::Stored};
 
 /// Holds a CRD until its objects are gone.
 pub(super) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+const SCOPES: [&str; 2] = ["Cluster", "Namespaced"];
 
 pub(super) fn is(kind: &Kind) -> bool {
     kind.kind == "CustomResourceDefinition" && kind.group == "apiextensions.k8s.io"
@@ -42,7 +44,7 @@ pub(super) fn note_version(new: &mut Object) {
 
 fn storage_version(object: &Object) -> Option<Value> {
     let versions = object.pointer("/spec/versions").and_then(Value::as_array)?;
-    let stored = versions.iter().find(|version| version.get("storage") == Some(&Value::Bool(true)))?;
+    let stored = versions.iter().find(|version| is_stored(version))?;
     stored.get("name").cloned()
 }
 
@@ -57,7 +59,7 @@ pub(super) fn defaults(object: &mut Object) {
     }
 }
 
-/// The rules that are held: its name, and that one version is stored.
+/// The rules that are held: those of the name, the scope, the schema, and that one version is stored.
 pub(super) fn validate(kind: &Kind, object: &Object) -> Result<(), Failure> {
     let text = |pointer| object.content_text(pointer);
     let mut causes = Vec::new();
@@ -74,12 +76,49 @@ pub(super) fn validate(kind: &Kind, object: &Object) -> Result<(), Failure> {
             causes.push(required(field, ""));
         }
     }
-    if storage_version(object).is_none() {
-        let versions = object.pointer("/spec/versions").cloned().unwrap_or_else(|| json!([]));
+    let scope = text("/spec/scope");
+    if !scope.is_empty() && !SCOPES.contains(&scope) {
+        causes.push(not_supported("spec.scope", &format!("{scope:?}"), &SCOPES));
+    }
+    let versions = object.pointer("/spec/versions").and_then(Value::as_array);
+    let versions = versions.map(Vec::as_slice).unwrap_or_default();
+    if versions.iter().filter(|version| is_stored(version)).count() != 1 {
+        let versions: Vec<_> = versions.iter().map(internal).collect();
         let why = "must have exactly one version marked as storage version";
-        causes.push(validate::invalid_value("spec.versions", &versions.to_string(), why));
+        causes.push(invalid_value("spec.versions", &format!("[{}]", versions.join(",")), why));
+    }
+    for (index, version) in versions.iter().enumerate() {
+        if version.pointer("/schema/openAPIV3Schema").is_none() {
+            causes.push(required(&format!("spec.versions[{index}].schema.openAPIV3Schema"), ""));
+        }
+    }
+    if object.pointer("/status/storedVersions").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        causes.push(invalid_value("status.storedVersions", "null", "must have at least one stored version"));
     }
     validate::refuse(kind, object, causes)
+}
+
+/// A version as the server shows it: its Go fields, without what is in the larger ones.
+fn internal(version: &Value) -> String {
+    let value =
+        |field: &str, missing: &str| version.get(field).map_or_else(|| missing.to_owned(), Value::to_string);
+    let parts = [
+        ("Name", value("name", "\"\"")),
+        ("Served", value("served", "false")),
+        ("Storage", value("storage", "false")),
+        ("Deprecated", value("deprecated", "false")),
+        ("DeprecationWarning", value("deprecationWarning", "null")),
+        ("Schema", value("schema", "null")),
+        ("Subresources", value("subresources", "null")),
+        ("AdditionalPrinterColumns", value("additionalPrinterColumns", "null")),
+        ("SelectableFields", value("selectableFields", "null")),
+    ];
+    let parts: Vec<_> = parts.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", parts.join(","))
+}
+
+fn is_stored(version: &Value) -> bool {
+    version.get("storage") == Some(&Value::Bool(true))
 }
 
 /// Accepts the names and says so in the status. Returns whether that is new.

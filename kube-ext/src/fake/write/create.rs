@@ -105,8 +105,10 @@ impl Writer<'_, '_> {
             return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "", message));
         }
         let key = key(kind, namespace, object.name());
-        if self.transaction.get(&key).is_some() {
-            return Err(Failure::already_exists(&kind.group, &kind.plural, object.name()));
+        if let Some(other) = self.transaction.get(&key) {
+            let failure = Failure::already_exists(&kind.group, &kind.plural, object.name());
+            let deleting = Object::of(&other).is_deleting();
+            return Err(if deleting { failure.prefix("object is being deleted: ") } else { failure });
         }
         let stored = self.put(kind, key, object);
         self.written(kind, &stored);

@@ -124,7 +124,8 @@ fn item(kind: &Kind, object: &Stored) -> Value {
 /// `DeleteOptions`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Options {
+pub(super) struct Options {
+    api_version: Option<String>,
     kind: Option<String>,
     grace_period_seconds: Option<i64>,
     propagation_policy: Option<String>,
@@ -143,41 +144,50 @@ struct Preconditions {
 impl Options {
     /// From the body, or from the query if there is none.
     fn read(call: &Call) -> Result<Self, Failure> {
-        let options = if call.body.is_empty() {
-            Self::of_query(&call.info.query)
-        } else {
-            let value = match input::media_type(&call.headers).as_str() {
-                "application/yaml" => input::yaml(&call.body),
-                _ => input::json(&call.body)
-                    .map_err(|why| format!("couldn't get version/kind; json parse error: {why}")),
-            };
-            let options = value.and_then(|mut value| {
-                if let Some(options) = value.as_object_mut() {
-                    options.retain(|_, value| !value.is_null());
-                }
-                Self::deserialize(value).map_err(|error| error.to_string())
-            });
-            options.map_err(Failure::bad_request)?
+        if call.body.is_empty() {
+            return Self::of_query(&call.info.query)?.checked();
+        }
+        let value = match input::media_type(&call.headers).as_str() {
+            "application/yaml" => input::yaml(&call.body),
+            _ => input::json(&call.body)
+                .map_err(|why| format!("couldn't get version/kind; json parse error: {why}")),
         };
-        options.check()?;
-        Ok(options)
+        Self::of_value(value.map_err(Failure::bad_request)?)
     }
 
-    fn of_query(query: &Query) -> Self {
-        Self {
-            grace_period_seconds: query.get("gracePeriodSeconds").and_then(|value| value.parse().ok()),
+    pub(super) fn of_value(mut value: Value) -> Result<Self, Failure> {
+        if let Some(options) = value.as_object_mut() {
+            options.retain(|_, value| !value.is_null());
+        }
+        if let Some(other) = value.get("gracePeriodSeconds").filter(|grace| !grace.is_i64()) {
+            return Err(Failure::bad_request(format!(
+                "json: cannot unmarshal {} into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+                input::go_type(other)
+            )));
+        }
+        Self::deserialize(value).map_err(|error| Failure::bad_request(error.to_string()))?.checked()
+    }
+
+    fn of_query(query: &Query) -> Result<Self, Failure> {
+        let grace = query.non_empty("gracePeriodSeconds").map(|grace| {
+            let why = format!("strconv.ParseInt: parsing {grace:?}: invalid syntax");
+            grace.parse().map_err(|_| Failure::bad_request(why))
+        });
+        Ok(Self {
+            grace_period_seconds: grace.transpose()?,
             propagation_policy: query.non_empty("propagationPolicy").map(str::to_owned),
             orphan_dependents: query.get("orphanDependents").map(|_| query.flag("orphanDependents")),
             dry_run: query.all("dryRun").filter(|value| !value.is_empty()).map(str::to_owned).collect(),
             ..Self::default()
-        }
+        })
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn checked(self) -> Result<Self, Failure> {
         const POLICIES: [&str; 4] = ["Foreground", "Background", "Orphan", "nil"];
         if let Some(kind) = self.kind.as_deref().filter(|kind| !["", "DeleteOptions"].contains(kind)) {
+            let version = self.api_version.as_deref().unwrap_or("meta.k8s.io/v1");
             return Err(Failure::bad_request(format!(
-                "no kind {kind:?} is registered for version \"meta.k8s.io/v1\" in scheme \"pkg/runtime/scheme.go:111\""
+                "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\""
             )));
         }
         let mut causes = Vec::new();
@@ -192,16 +202,16 @@ impl Options {
         }
         causes.extend(input::dry_run(&self.dry_run.iter().map(String::as_str).collect::<Vec<_>>()));
         if causes.is_empty() {
-            return Ok(());
+            return Ok(self);
         }
         Err(Failure::invalid("meta.k8s.io", "DeleteOptions", "", causes))
     }
 
-    fn dry(&self) -> bool {
+    pub(super) fn dry(&self) -> bool {
         !self.dry_run.is_empty()
     }
 
-    fn deletion(&self) -> Deletion {
+    pub(super) fn deletion(&self) -> Deletion {
         let policy = match (self.orphan_dependents, self.propagation_policy.as_deref()) {
             (Some(true), _) | (None, Some("Orphan")) => Some(Policy::Orphan),
             (Some(false), _) | (None, Some("Background")) => Some(Policy::Background),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     object::Object,
+    own,
     validate::{invalid, not_supported, required},
 };
 use crate::{
@@ -91,6 +92,15 @@ pub(super) fn dry_run(values: &[&str]) -> Option<Cause> {
 
 /// The object in the body of a create or an update.
 pub(super) fn object(call: &Call, kind: &Kind) -> Result<Object, Failure> {
+    typed(kind, tree(call, kind)?).map_err(|why| {
+        let version = &kind.version;
+        let kind = &kind.kind;
+        Failure::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+    })
+}
+
+/// The body of a create or an update, which is of the kind.
+pub(super) fn tree(call: &Call, kind: &Kind) -> Result<Value, Failure> {
     let unrecognized = |why: String| {
         let body = summary(&call.body);
         Failure::bad_request(format!(
@@ -98,29 +108,27 @@ pub(super) fn object(call: &Call, kind: &Kind) -> Result<Object, Failure> {
             kind.kind
         ))
     };
-    let value = match media_type(&call.headers).as_str() {
+    let mut value = match media_type(&call.headers).as_str() {
         "" | "application/json" => json(&call.body)
             .map_err(|why| unrecognized(format!("couldn't get version/kind; json parse error: {why}")))?,
         "application/yaml" => yaml(&call.body).map_err(unrecognized)?,
         _ => return Err(Failure::unsupported_media_type(&ACCEPTED)),
     };
+    if value.is_null() {
+        value = json!({});
+    }
     let Value::Object(fields) = &value else {
-        let kind = go_type(&value);
+        let found = go_type(&value);
         return Err(unrecognized(format!(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type struct \
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct \
              {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
         )));
     };
-    let kinds = call.shared.kinds();
-    types(&kinds, kind, fields).map_err(|wrong| match wrong {
+    types(&call.shared.kinds(), kind, fields).map_err(|wrong| match wrong {
         Mismatch::Unrecognized(why) => unrecognized(why),
         Mismatch::Failure(failure) => failure,
     })?;
-    typed(kind, value).map_err(|why| {
-        let version = &kind.version;
-        let kind = &kind.kind;
-        Failure::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
-    })
+    Ok(value)
 }
 
 /// Why an object is none of the kind.
@@ -152,7 +160,9 @@ fn types(kinds: &Kinds, kind: &Kind, fields: &Map<String, Value>) -> Result<(), 
     }
     let version = if version.is_empty() { &own } else { version };
     let name = if name.is_empty() { &kind.kind } else { name };
-    let Some(known) = kinds.of_object(version, name).filter(|known| known.custom.is_none()) else {
+    let base = name.strip_suffix("List").unwrap_or(name);
+    let known = kinds.of_object(version, name).or_else(|| kinds.of_object(version, base));
+    let Some(known) = known.filter(|known| known.custom.is_none()) else {
         let short = version.rsplit('/').next().unwrap_or_default();
         return Err(Mismatch::Failure(Failure::bad_request(format!(
             "{name} in version {short:?} cannot be handled as a {}: no kind {name:?} is registered for version \
@@ -221,6 +231,7 @@ pub(super) fn typed(kind: &Kind, mut value: Value) -> Result<Object, String> {
             (_, other) => text(other)?,
         }
     }
+    own::types(kind, &object)?;
     Ok(object)
 }
 
@@ -268,11 +279,8 @@ fn first_letter(body: &[u8]) -> Option<char> {
 
 /// A YAML body (JSON is YAML, too) of one document.
 pub(super) fn yaml(body: &[u8]) -> Result<Value, String> {
-    match yaml::manifests(body).next() {
-        None => Ok(json!({})),
-        Some(Ok(object)) => serde_json::to_value(object).map_err(|error| error.to_string()),
-        Some(Err(error)) => Err(format!("yaml: {error}")),
-    }
+    let text = std::str::from_utf8(body).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
+    yaml::value(text).map_err(|why| format!("yaml: {why}"))
 }
 
 /// What the server shows of a body that it cannot read.

@@ -69,6 +69,8 @@ pub(super) enum Merge {
 /// What is known of a field.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape<'a> {
+    /// An object of a built-in kind.
+    Root,
     /// By its name.
     Named(&'a str),
     /// By its schema, if there is one.
@@ -80,14 +82,16 @@ impl<'a> Shape<'a> {
     pub(super) fn of(kind: &'a Kind) -> Self {
         match &kind.custom {
             Some(version) => Self::Schema(version.pointer("/schema/openAPIV3Schema")),
-            None => Self::Named(""),
+            None => Self::Root,
         }
     }
 
     /// The shape of a field of an object.
     pub(super) fn field(self, name: &'a str) -> Self {
         match self {
-            Self::Named(_) => Self::Named(name),
+            // Those of a service account are a whole, those of a pod are not.
+            Self::Root if name == "imagePullSecrets" => Self::Named(""),
+            Self::Root | Self::Named(_) => Self::Named(name),
             // All objects have the same metadata.
             Self::Schema(_) if name == "metadata" => Self::Named(name),
             Self::Schema(schema) => {
@@ -100,13 +104,14 @@ impl<'a> Shape<'a> {
     /// The shape of the items of a list.
     pub(super) fn item(self) -> Self {
         match self {
-            Self::Named(_) => Self::Named(""),
+            Self::Root | Self::Named(_) => Self::Named(""),
             Self::Schema(schema) => Self::Schema(schema.and_then(|schema| schema.get("items"))),
         }
     }
 
     pub(super) fn is_whole_map(self) -> bool {
         match self {
+            Self::Root => false,
             Self::Named(name) => WHOLE.contains(&name),
             Self::Schema(schema) => {
                 schema.and_then(|schema| schema.get("x-kubernetes-map-type")?.as_str()) == Some("atomic")
@@ -121,6 +126,7 @@ impl<'a> Shape<'a> {
 
     pub(super) fn list(self, items: &[Value]) -> Merge {
         match self {
+            Self::Root => Merge::Whole,
             Self::Named("finalizers") => Merge::Set,
             Self::Named(name) => {
                 let keys = KEYED.iter().find(|(field, _)| *field == name).map_or(&[][..], |(_, keys)| *keys);

@@ -11,7 +11,10 @@ mod input;
 mod kubelet;
 mod lists;
 mod object;
+mod own;
 mod patch;
+mod pods;
+mod scale;
 mod strategic;
 mod strategy;
 mod update;
@@ -33,17 +36,24 @@ use super::{
     table::Form,
 };
 
-/// Answers a write.
+/// Answers a write, and the get of a `scale`.
 pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     let kind = call.kind()?;
     let verbs = match call.info.subresource.as_str() {
         "" => &kind.verbs,
-        name => &kind.subresource(name).ok_or_else(Failure::no_such_path)?.verbs,
+        name => match kind.subresource(name) {
+            Some(subresource) => &subresource.verbs,
+            // Of custom resources the server looks for all other paths below the name.
+            None if kind.custom.is_some() => {
+                return Err(Failure::not_found(&kind.group, &kind.plural, &call.info.name));
+            }
+            None => return Err(Failure::no_such_path()),
+        },
     };
     let named = !call.info.name.is_empty();
     let path_fits = match call.info.verb.as_str() {
         "create" => named != call.info.subresource.is_empty(),
-        "update" | "patch" | "delete" => named,
+        "get" | "update" | "patch" | "delete" => named,
         _ => true,
     };
     // A collection of all namespaces can be read, not written.
@@ -56,6 +66,9 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         ("create", "") => create::answer(call, kind),
         ("update", "" | "status" | "finalize") => update::answer(call, kind),
         ("patch", "" | "status") => patch::answer(call, kind),
+        ("get" | "update" | "patch", "scale") => scale::answer(call, kind),
+        ("create", "binding") if kind.plural == "pods" => pods::bind(call, kind),
+        ("create", "eviction") if kind.plural == "pods" => pods::evict(call, kind),
         ("delete", "") => delete::answer(call, kind),
         ("deletecollection", "") => delete::answer_collection(call, kind),
         _ => Err(Failure::no_such_path()),

@@ -1,5 +1,5 @@
 //! Patches: JSON, merge, strategic merge, apply.
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use json_patch::{AddOperation, PatchOperation};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,23 +27,29 @@ use crate::fake::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Json,
     Merge,
     Strategic,
     Apply,
 }
 
+impl Type {
+    pub(super) fn of(headers: &HeaderMap, kind: &Kind) -> Result<Self, Failure> {
+        match input::media_type(headers).as_str() {
+            "application/json-patch+json" => Ok(Self::Json),
+            "application/merge-patch+json" => Ok(Self::Merge),
+            "application/strategic-merge-patch+json" if kind.custom.is_none() => Ok(Self::Strategic),
+            "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ => Err(input::unknown_patch(kind)),
+        }
+    }
+}
+
 /// Answers a PATCH of an object, or of its `status`.
 pub(super) fn answer(call: &Call, kind: &Kind) -> Result<Response<Body>, Failure> {
     let form = Form::of(&call.headers)?;
-    let patch_type = match input::media_type(&call.headers).as_str() {
-        "application/json-patch+json" => Type::Json,
-        "application/merge-patch+json" => Type::Merge,
-        "application/strategic-merge-patch+json" if kind.custom.is_none() => Type::Strategic,
-        "application/apply-patch+yaml" => Type::Apply,
-        _ => return Err(input::unknown_patch(kind)),
-    };
+    let patch_type = Type::of(&call.headers, kind)?;
     let options = Options::read(&call.info.query, "PatchOptions", patch_type == Type::Apply)?;
     let part = Part::of(&call.info.subresource);
     let key = key(kind, &call.info.namespace, &call.info.name);
@@ -75,8 +81,17 @@ fn patched(kind: &Kind, patch_type: Type, before: &Stored, body: &[u8]) -> Resul
         object.insert("apiVersion".to_owned(), kind.api_version().into());
         object.insert("kind".to_owned(), kind.kind.clone().into());
     }
-    let undecodable = |why: String| Failure::bad_request(format!("error decoding patch: {why}"));
-    let patch = input::json(body).map_err(undecodable)?;
+    typed(kind, tree(patch_type, value, body)?)
+}
+
+/// A tree after a patch. What is applied to it is merged.
+pub(super) fn tree(patch_type: Type, mut value: Value, body: &[u8]) -> Result<Value, Failure> {
+    let undecodable = |why: String| match patch_type {
+        Type::Strategic => Failure::bad_request(why),
+        _ => Failure::bad_request(format!("error decoding patch: {why}")),
+    };
+    let patch = if patch_type == Type::Apply { input::yaml(body) } else { input::json(body) };
+    let patch = patch.map_err(undecodable)?;
     match (patch_type, &patch) {
         (Type::Json, Value::Array(operations)) => json_patch(&mut value, operations)?,
         (Type::Json, other) => {
@@ -85,12 +100,12 @@ fn patched(kind: &Kind, patch_type: Type, before: &Stored, body: &[u8]) -> Resul
                 "json: cannot unmarshal {found} into Go value of type []handlers.jsonPatchOp"
             )));
         }
-        (_, Value::Object(patch)) if patch_type == Type::Strategic => {
+        (Type::Strategic, Value::Object(patch)) => {
             if let Some(target) = value.as_object_mut() {
                 strategic::merge(target, patch).map_err(Failure::bad_request)?;
             }
         }
-        (_, Value::Object(_)) => json_patch::merge(&mut value, &patch),
+        (Type::Merge | Type::Apply, Value::Object(_)) => json_patch::merge(&mut value, &patch),
         (_, other) => {
             let found = input::go_type(other);
             return Err(undecodable(format!(
@@ -98,7 +113,7 @@ fn patched(kind: &Kind, patch_type: Type, before: &Stored, body: &[u8]) -> Resul
             )));
         }
     }
-    typed(kind, value)
+    Ok(value)
 }
 
 /// A patched tree as an object of the kind.
@@ -163,6 +178,13 @@ fn applied(
     let value = input::yaml(&call.body).map_err(|why| {
         Failure::bad_request(format!("error decoding YAML: error converting YAML to JSON: {why}"))
     })?;
+    if !value.is_object() && !value.is_null() {
+        let found = input::go_type(&value);
+        return Err(Failure::bad_request(format!(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go \
+             value of type map[string]interface {{}}"
+        )));
+    }
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, name) = (text("apiVersion"), text("kind"));
     let api_version = kind.api_version();
@@ -175,11 +197,14 @@ fn applied(
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     let mut applied = typed(kind, value)?;
-    if applied.name().is_empty() {
+    if applied.name().is_empty() && before.is_some() {
         applied.set("name", key.name.clone());
     }
     if kind.namespaced && applied.text("namespace").is_empty() {
         applied.set("namespace", key.namespace.clone());
+    }
+    if before.is_none() {
+        same_name(&applied, &key.name)?;
     }
     let uid = applied.text("uid");
     if before.is_none() && !uid.is_empty() {

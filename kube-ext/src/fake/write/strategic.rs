@@ -10,7 +10,7 @@ const ORDER: &str = "$setElementOrder/";
 
 /// Merges a patch into an object of a built-in kind. An error has the server's words.
 pub(super) fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), String> {
-    merge_map(target, patch, Shape::Named(""))
+    merge_map(target, patch, Shape::Root)
 }
 
 fn merge_map(

@@ -1,7 +1,7 @@
 //! What is particular to some kinds (`strategy.go` and `storage.go` of each in `k8s.io/kubernetes/pkg/registry`).
 use serde_json::{Value, json};
 
-use super::object::Object;
+use super::{object::Object, own};
 use crate::fake::kinds::Kind;
 
 /// Kinds that count the changes of their spec.
@@ -143,6 +143,10 @@ pub(super) fn initial(kind: &Kind, object: &mut Object) {
             labels.insert("kubernetes.io/metadata.name".to_owned(), name.into());
         }
     }
+    if &*kind.storage == "leases.coordination.k8s.io" {
+        object.content.entry("spec").or_insert_with(|| json!({}));
+    }
+    own::complete(kind, object);
     let status = match &*kind.storage {
         "namespaces" => json!({"phase": "Active"}),
         "persistentvolumeclaims" | "persistentvolumes" | "pods" => json!({"phase": "Pending"}),
@@ -171,6 +175,7 @@ pub(super) fn prepare_update(kind: &Kind, new: &mut Object, old: &Object) {
     if has_status(kind) {
         keep_part(new, old, "status");
     }
+    own::complete(kind, new);
     if &*kind.storage == "namespaces" {
         keep_part(new, old, "spec");
     }

@@ -1,7 +1,7 @@
 //! The rules of metadata (`k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, `pkg/util/validation`).
 use serde_json::Value;
 
-use super::object::Object;
+use super::{object::Object, own};
 use crate::fake::{
     kinds::Kind,
     status::{Cause, Failure},
@@ -57,6 +57,7 @@ impl Names {
 /// An object that is to be created.
 pub(super) fn create(kind: &Kind, object: &Object) -> Result<(), Failure> {
     let mut causes = metadata(kind, object, Names::of(kind));
+    causes.extend(own::validate(kind, object, None));
     if causes.is_empty() {
         causes = metadata(kind, object, Names::Segment);
     }
@@ -70,6 +71,12 @@ pub(super) fn update(kind: &Kind, new: &Object, old: &Object) -> Result<(), Fail
     for _ in 0..2 {
         changes(new, old, &mut causes);
     }
+    let own = own::validate(kind, new, Some(old));
+    if &*kind.storage == "configmaps" {
+        // ConfigMaps are checked as if they were new, too.
+        causes.extend(metadata(kind, new, Names::of(kind)));
+    }
+    causes.extend(own);
     refuse(kind, new, causes)
 }
 
@@ -237,7 +244,8 @@ pub(super) fn invalid_value(field: &str, value: &str, why: &str) -> Cause {
 }
 
 pub(super) fn required(field: &str, why: &str) -> Cause {
-    Cause { reason: "FieldValueRequired", message: format!("Required value: {why}"), field: field.to_owned() }
+    let message = if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
+    Cause { reason: "FieldValueRequired", message, field: field.to_owned() }
 }
 
 pub(super) fn forbidden(field: &str, why: &str) -> Cause {
