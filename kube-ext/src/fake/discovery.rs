@@ -1,6 +1,6 @@
 //! What the server has: discovery documents, aggregated and legacy, its version and its health.
 //!
-//! There is no OpenAPI, and no `storageVersionHash` in legacy documents.
+//! There is no OpenAPI, and no `storageVersionHash` of custom resources.
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -168,6 +168,9 @@ fn legacy(kind: &Kind) -> Vec<Value> {
         "verbs": kind.verbs,
     });
     insert_names(&mut own, kind);
+    if let Some(own) = own.as_object_mut().filter(|_| !kind.storage_hash.is_empty()) {
+        own.insert("storageVersionHash".to_owned(), kind.storage_hash.clone().into());
+    }
     let subresources = kind.subresources.iter().map(|subresource| {
         let mut entry = json!({
             "name": format!("{}/{}", kind.plural, subresource.name), "singularName": "",

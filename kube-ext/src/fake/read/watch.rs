@@ -244,12 +244,20 @@ impl Watch {
         };
         let key = Key { resource: self.kind.storage.clone(), namespace: String::new(), name: String::new() };
         let object = Stored::new(&self.kind, key, version, json!({ "metadata": metadata }));
-        self.event("BOOKMARK", &object)
+        let columns = self.names_columns();
+        match initial_end {
+            true => line("BOOKMARK", &self.printer.initial_end(&object, columns)),
+            false => line("BOOKMARK", &self.printer.object(&object, columns)),
+        }
     }
 
     fn event(&mut self, event: &str, object: &Stored) -> Bytes {
-        let first = !std::mem::replace(&mut self.columns_sent, true);
-        line(event, &self.printer.object(object, first))
+        let columns = self.names_columns();
+        line(event, &self.printer.object(object, columns))
+    }
+
+    fn names_columns(&mut self) -> bool {
+        !std::mem::replace(&mut self.columns_sent, true)
     }
 }
 
