@@ -110,7 +110,18 @@ async fn run(mut process: Process) -> Exit {
             process.stdout.write_all(&text).await.unwrap();
             Exit::SUCCESS
         }
+        [path, ..] if path.starts_with('/') => not_started(&format!(
+            "unable to start container process: exec: {path:?}: stat {path}: no such file or directory"
+        )),
         [command, ..] => Exit::not_found(command),
-        [] => unreachable!("the server refuses it"),
+        [] => not_started("args must not be empty"),
     }
+}
+
+/// In the words of containerd with runc.
+fn not_started(why: &str) -> Exit {
+    let id = "0".repeat(64);
+    Exit::not_started(format!(
+        "failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: {why}"
+    ))
 }
