@@ -24,8 +24,10 @@ pub(crate) fn json(code: StatusCode, value: &Value) -> Response<Body> {
     raw_json(code, value.to_string())
 }
 
-/// An answer of JSON that is written already.
-pub(crate) fn raw_json(code: StatusCode, json: impl Into<Bytes>) -> Response<Body> {
+/// An answer of JSON that is written already. It ends in a newline, as in Go.
+pub(crate) fn raw_json(code: StatusCode, json: impl Into<Vec<u8>>) -> Response<Body> {
+    let mut json = json.into();
+    json.push(b'\n');
     response(code, "application/json", full(json))
 }
 

@@ -1,6 +1,6 @@
 //! What the server has: discovery documents, aggregated and legacy, its version and its health.
 //!
-//! There is no OpenAPI, and no `storageVersionHash` in legacy documents.
+//! There is no OpenAPI, and no `storageVersionHash` of custom resources.
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::{
     kinds::{Group, Kind, Kinds, Subresource, Version},
     server::Call,
     status::Failure,
-    table::{Target, negotiate},
+    table::{Target, check_representation, negotiate},
 };
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -59,6 +59,9 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         return Err(Failure::method_not_allowed(
             "the server does not allow this method on the requested resource",
         ));
+    }
+    if !matches!(path.as_slice(), [] | ["apis"]) {
+        check_representation(&call.headers, false)?;
     }
     negotiate(&call.headers, |target| target.is_none().then_some(()))?;
     Ok(body::json(StatusCode::OK, &document))
@@ -168,6 +171,9 @@ fn legacy(kind: &Kind) -> Vec<Value> {
         "verbs": kind.verbs,
     });
     insert_names(&mut own, kind);
+    if let Some(own) = own.as_object_mut().filter(|_| !kind.storage_hash.is_empty()) {
+        own.insert("storageVersionHash".to_owned(), kind.storage_hash.clone().into());
+    }
     let subresources = kind.subresources.iter().map(|subresource| {
         let mut entry = json!({
             "name": format!("{}/{}", kind.plural, subresource.name), "singularName": "",

@@ -3,8 +3,11 @@
 //! The built-in ones are read from `data/api.json` and `data/apis.json`, which are the answers of an API server of
 //! Kubernetes 1.36.2 with its defaults to `/api` and `/apis`, asked with
 //! `Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`, without spaces.
+//! `data/storage-versions.json` has the `storageVersionHash` of each resource, by group, version and name, from the same
+//! server's legacy documents.
 use std::{
     cmp::Reverse,
+    collections::HashMap,
     sync::{Arc, LazyLock},
 };
 
@@ -23,11 +26,13 @@ const CUSTOM_VERBS: [&str; 8] =
     ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 static BUILT_IN: LazyLock<Kinds> = LazyLock::new(|| {
+    let hashes = include_str!("data/storage-versions.json");
+    let hashes = serde_json::from_str(hashes).unwrap_or_default();
     let groups = [include_str!("data/api.json"), include_str!("data/apis.json")]
         .into_iter()
         .filter_map(|document| serde_json::from_str::<Document>(document).ok())
         .flat_map(|document| document.items)
-        .map(Group::from)
+        .map(|group| group.with_hashes(&hashes))
         .collect();
     Kinds { groups: Arc::new(groups) }
 });
@@ -50,6 +55,8 @@ pub(crate) struct Kind {
     /// Where objects of all versions of it are kept: [`Key::resource`](super::store::Key::resource). Versions differ in
     /// `apiVersion` only: no field is converted.
     pub(crate) storage: Arc<str>,
+    /// What legacy discovery says of the version that is kept; empty for those that are not kept, and for custom ones.
+    pub(crate) storage_hash: String,
     /// The version as its CRD has it, an entry of `spec.versions`; nothing for built-in kinds.
     pub(crate) custom: Option<Arc<Value>>,
 }
@@ -217,6 +224,7 @@ fn custom_kinds(crd: &Value) -> Vec<Kind> {
                 verbs: CUSTOM_VERBS.map(str::to_owned).to_vec(),
                 subresources,
                 storage: storage.clone(),
+                storage_hash: String::new(),
                 custom: Some(Arc::new(custom)),
             }
         })
@@ -302,15 +310,19 @@ struct DocumentKind {
     kind: String,
 }
 
-impl From<DocumentGroup> for Group {
-    fn from(group: DocumentGroup) -> Self {
-        let name = group.metadata.name;
-        let versions = group.versions.into_iter().map(|version| {
-            let kinds = version.resources.into_iter();
-            let kinds = kinds.map(|resource| Arc::new(resource.kind(&name, &version.version))).collect();
-            Version { name: version.version, kinds }
+impl DocumentGroup {
+    fn with_hashes(self, hashes: &HashMap<String, String>) -> Group {
+        let name = self.metadata.name;
+        let versions = self.versions.into_iter().map(|version| {
+            let kinds = version.resources.into_iter().map(|resource| {
+                let mut kind = resource.kind(&name, &version.version);
+                let hash = hashes.get(&format!("{}/{}", kind.api_version(), kind.plural));
+                kind.storage_hash = hash.cloned().unwrap_or_default();
+                Arc::new(kind)
+            });
+            Version { kinds: kinds.collect(), name: version.version }
         });
-        Self { versions: versions.collect(), name, custom: false }
+        Group { versions: versions.collect(), name, custom: false }
     }
 }
 
@@ -339,6 +351,7 @@ impl DocumentResource {
             namespaced: self.scope == NAMESPACED,
             verbs: self.verbs,
             storage: storage.into(),
+            storage_hash: String::new(),
             custom: None,
         }
     }

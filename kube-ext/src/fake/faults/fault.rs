@@ -241,7 +241,7 @@ impl Fault {
         if info.verb == "watch" {
             let failure = Failure::expired("The resourceVersion for the provided watch is too old.");
             let event = json!({"type": "ERROR", "object": failure.status()});
-            return body::raw_json(StatusCode::OK, format!("{event}\n"));
+            return body::raw_json(StatusCode::OK, event.to_string());
         }
         let what = if info.query.non_empty("continue").is_some() {
             "The provided continue parameter is too old to display a consistent list result. You can start a new list \

@@ -17,6 +17,7 @@ pub(crate) struct Cursor {
 
 #[derive(Deserialize, Serialize)]
 struct Token {
+    #[serde(default)]
     v: String,
     #[serde(default)]
     rv: i64,
@@ -101,6 +102,7 @@ mod tests {
                 r#"{"v":"meta.k8s.io/v1","rv":0,"start":"/c2"}"#,
                 "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
             ),
+            ("{}", "server does not recognize this encoded version "),
             (r#"{"v":"v2","rv":5,"start":"/c2"}"#, "server does not recognize this encoded version v2"),
             (
                 r#"{"v":"meta.k8s.io/v1","rv":5,"start":""}"#,

@@ -14,12 +14,11 @@ use tokio::{
 };
 
 use super::{
-    in_scope,
     options::{self, Options},
+    routing,
 };
 use crate::fake::{
     body::{self, Body},
-    discovery,
     kinds::Kind,
     selector::Selector,
     server::{Call, Shared},
@@ -44,8 +43,8 @@ pub(crate) fn watch(call: &Call) -> Result<Response<Body>, Failure> {
         return super::get(call);
     }
     let (kind, info) = (call.kind()?, &call.info);
-    if !in_scope(call, kind) {
-        return Ok(discovery::no_such_resource(call));
+    if let Some(answer) = routing(call, kind, true) {
+        return Ok(answer);
     }
     if !super::has(&kind.verbs, "list") {
         return Err(super::method_not_allowed());
@@ -244,12 +243,20 @@ impl Watch {
         };
         let key = Key { resource: self.kind.storage.clone(), namespace: String::new(), name: String::new() };
         let object = Stored::new(&self.kind, key, version, json!({ "metadata": metadata }));
-        self.event("BOOKMARK", &object)
+        let columns = self.names_columns();
+        match initial_end {
+            true => line("BOOKMARK", &self.printer.initial_end(&object, columns)),
+            false => line("BOOKMARK", &self.printer.object(&object, columns)),
+        }
     }
 
     fn event(&mut self, event: &str, object: &Stored) -> Bytes {
-        let first = !std::mem::replace(&mut self.columns_sent, true);
-        line(event, &self.printer.object(object, first))
+        let columns = self.names_columns();
+        line(event, &self.printer.object(object, columns))
+    }
+
+    fn names_columns(&mut self) -> bool {
+        !std::mem::replace(&mut self.columns_sent, true)
     }
 }
 

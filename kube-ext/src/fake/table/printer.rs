@@ -49,7 +49,20 @@ impl Printer {
 
     /// An object as an answer or in an event. A table names its columns if it is to: in a watch, the first one does.
     pub(crate) fn object(&self, object: &Stored, with_columns: bool) -> Vec<u8> {
-        match self.form {
+        self.object_as(self.form, object, with_columns)
+    }
+
+    /// The bookmark after the initial events: its row has metadata in any case, which mark it.
+    pub(crate) fn initial_end(&self, bookmark: &Stored, with_columns: bool) -> Vec<u8> {
+        let form = match self.form {
+            Form::Table(Include::None) => Form::Table(Include::Metadata),
+            form => form,
+        };
+        self.object_as(form, bookmark, with_columns)
+    }
+
+    fn object_as(&self, form: Form, object: &Stored, with_columns: bool) -> Vec<u8> {
+        match form {
             Form::Whole => self.whole(object),
             Form::Metadata => metadata(object),
             Form::Table(include) => {
