@@ -9,7 +9,7 @@ use super::{
     kinds::{Group, Kind, Kinds, Subresource, Version},
     server::Call,
     status::Failure,
-    table::{Target, negotiate},
+    table::{Target, check_representation, negotiate},
 };
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -59,6 +59,9 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         return Err(Failure::method_not_allowed(
             "the server does not allow this method on the requested resource",
         ));
+    }
+    if !matches!(path.as_slice(), [] | ["apis"]) {
+        check_representation(&call.headers, false)?;
     }
     negotiate(&call.headers, |target| target.is_none().then_some(()))?;
     Ok(body::json(StatusCode::OK, &document))

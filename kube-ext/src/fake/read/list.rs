@@ -6,13 +6,13 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{
-    in_scope, method_not_allowed,
+    method_not_allowed,
     options::{self, Options},
     page::Cursor,
+    routing,
 };
 use crate::fake::{
     body::{self, Body},
-    discovery,
     kinds::Kind,
     server::Call,
     status::Failure,
@@ -23,8 +23,8 @@ use crate::fake::{
 /// Answers with the objects of a collection.
 pub(crate) fn list(call: &Call) -> Result<Response<Body>, Failure> {
     let (kind, info) = (call.kind()?, &call.info);
-    if !in_scope(call, kind) {
-        return Ok(discovery::no_such_resource(call));
+    if let Some(answer) = routing(call, kind, true) {
+        return Ok(answer);
     }
     if !super::has(&kind.verbs, "list") {
         return Err(method_not_allowed());

@@ -4,7 +4,7 @@ mod options;
 mod page;
 mod watch;
 
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::{
     body::{self, Body},
@@ -13,7 +13,7 @@ use super::{
     server::Call,
     status::Failure,
     store::Key,
-    table::Form,
+    table::{Form, check_representation},
 };
 
 pub(crate) use self::{list::list, watch::watch};
@@ -21,8 +21,8 @@ pub(crate) use self::{list::list, watch::watch};
 /// Answers with an object, or with a subresource that is the object.
 pub(crate) fn get(call: &Call) -> Result<Response<Body>, Failure> {
     let (kind, info) = (call.kind()?, &call.info);
-    if !in_scope(call, kind) {
-        return Ok(discovery::no_such_resource(call));
+    if let Some(answer) = routing(call, kind, false) {
+        return Ok(answer);
     }
     let missing = || Failure::not_found(&info.group, &info.resource, &info.name);
     match (info.subresource.as_str(), kind.subresource(&info.subresource)) {
@@ -54,12 +54,20 @@ fn has(verbs: &[String], verb: &str) -> bool {
     verbs.iter().any(|other| other == verb)
 }
 
-/// Whether the path is one of the kind's: objects of a namespace are only found in one.
-fn in_scope(call: &Call, kind: &Kind) -> bool {
-    match kind.namespaced {
-        true => call.info.in_namespace || call.info.name.is_empty(),
+/// The answer to a request that does not find its way to the kind.
+fn routing(call: &Call, kind: &Kind, collection: bool) -> Option<Response<Body>> {
+    // Objects of a namespace are only found in one.
+    let fits = match kind.namespaced {
+        true => call.info.in_namespace || collection,
         false => !call.info.in_namespace,
-    }
+    };
+    let refused = match kind.custom {
+        _ if !fits => return Some(discovery::no_such_resource(call)),
+        Some(_) => Ok(()),
+        None if call.method != Method::GET => Err(method_not_allowed()),
+        None => check_representation(&call.headers, collection),
+    };
+    refused.err().map(Failure::into_response)
 }
 
 fn method_not_allowed() -> Failure {

@@ -14,12 +14,11 @@ use tokio::{
 };
 
 use super::{
-    in_scope,
     options::{self, Options},
+    routing,
 };
 use crate::fake::{
     body::{self, Body},
-    discovery,
     kinds::Kind,
     selector::Selector,
     server::{Call, Shared},
@@ -44,8 +43,8 @@ pub(crate) fn watch(call: &Call) -> Result<Response<Body>, Failure> {
         return super::get(call);
     }
     let (kind, info) = (call.kind()?, &call.info);
-    if !in_scope(call, kind) {
-        return Ok(discovery::no_such_resource(call));
+    if let Some(answer) = routing(call, kind, true) {
+        return Ok(answer);
     }
     if !super::has(&kind.verbs, "list") {
         return Err(super::method_not_allowed());

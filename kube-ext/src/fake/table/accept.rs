@@ -6,6 +6,10 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::super::status::Failure;
 
+/// What the API server has objects in.
+const REPRESENTATIONS: [&str; 3] =
+    ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+
 /// The type that the answer is to be turned into: the parameters `as`, `g` and `v`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
@@ -26,8 +30,7 @@ pub(crate) fn negotiate<T>(
     headers: &HeaderMap,
     choose: impl Fn(Option<Target<'_>>) -> Option<T>,
 ) -> Result<T, Failure> {
-    // As in Go, only the first header counts.
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let accept = accept_of(headers);
     let chosen = match accept {
         "" => choose(None),
         accept => clauses(accept)
@@ -35,7 +38,32 @@ pub(crate) fn negotiate<T>(
             .filter(|clause| clause.is_json())
             .find_map(|clause| choose(clause.target())),
     };
-    chosen.ok_or_else(|| not_acceptable("only the following media types are accepted: application/json"))
+    chosen.ok_or_else(|| {
+        // Who asks for what the API server has beside JSON is not told that it is here.
+        let asks_for_more = ["yaml", "protobuf"].iter().any(|other| accept.contains(other));
+        let accepted = if asks_for_more { "application/json".to_owned() } else { REPRESENTATIONS.join(", ") };
+        not_acceptable(format!("only the following media types are accepted: {accepted}"))
+    })
+}
+
+/// The first check of built-in paths, which knows whole names only (`github.com/emicklei/go-restful`). `streams` are paths
+/// that can be watched.
+pub(crate) fn check_representation(headers: &HeaderMap, streams: bool) -> Result<(), Failure> {
+    let accept = accept_of(headers);
+    let mut types = accept.split(',').map(|clause| clause.split(';').next().unwrap_or_default().trim());
+    if accept.is_empty() || types.any(|name| name == "*/*" || REPRESENTATIONS.contains(&name)) {
+        return Ok(());
+    }
+    let streamed = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
+    let streamed = streamed.into_iter().filter(|_| streams);
+    let available: Vec<_> = REPRESENTATIONS.into_iter().chain(streamed).collect();
+    let message = format!("406: Not Acceptable\n\nAvailable representations: {}", available.join(", "));
+    Err(Failure::general(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message))
+}
+
+/// As in Go, only the first header counts.
+fn accept_of(headers: &HeaderMap) -> &str {
+    headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default()
 }
 
 /// Nothing can be served in the way that is asked for.

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use super::{kinds::Kind, request::Query, status::Failure, store::Stored};
 
 pub(crate) use self::{
-    accept::{Target, negotiate},
+    accept::{Target, check_representation, negotiate},
     printer::Printer,
 };
 

@@ -2,9 +2,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures::StreamExt as _;
 use http::{Response, StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Writer,
@@ -22,7 +23,7 @@ use crate::fake::{
     server::Call,
     status::Failure,
     store::{Key, Stored},
-    table::Form,
+    table::{Form, Printer},
 };
 
 /// The finalizer of an object whose dependents are to stay.
@@ -84,7 +85,7 @@ pub(super) fn answer(call: &Call, kind: &Kind) -> Result<Response<Body>, Failure
 
 /// Answers a DELETE of a collection: the objects as they were.
 pub(super) fn answer_collection(call: &Call, kind: &Kind) -> Result<Response<Body>, Failure> {
-    Form::of(&call.headers)?;
+    let form = Form::of_list(&call.headers, kind)?.including(&call.info.query)?;
     let options = Options::read(call)?;
     let query = |name| call.info.query.get(name).unwrap_or_default();
     let selector = Selector::parse(kind, query("labelSelector"), query("fieldSelector"))?;
@@ -98,27 +99,9 @@ pub(super) fn answer_collection(call: &Call, kind: &Kind) -> Result<Response<Bod
         }
         Ok::<_, Failure>(objects)
     })?;
-    let mut metadata = json!({"resourceVersion": version.to_string()});
-    if kind.custom.is_some() {
-        metadata = json!({"continue": "", "resourceVersion": version.to_string()});
-    }
-    let items: Vec<_> = objects.iter().map(|object| item(kind, object)).collect();
-    let list = json!({
-        "kind": kind.list_kind, "apiVersion": kind.api_version(), "metadata": metadata, "items": items,
-    });
-    Ok(body::json(StatusCode::OK, &list))
-}
-
-/// An object in a list; only custom resources have their kind there.
-fn item(kind: &Kind, object: &Stored) -> Value {
-    let mut value = object.value();
-    if kind.custom.is_some()
-        && let Some(value) = value.as_object_mut()
-    {
-        value.insert("apiVersion".to_owned(), kind.api_version().into());
-        value.insert("kind".to_owned(), kind.kind.clone().into());
-    }
-    value
+    let metadata = Map::from_iter([("resourceVersion".to_owned(), version.to_string().into())]);
+    let pieces = Printer::new(form, kind).list(metadata, objects).map(Ok);
+    Ok(body::response(StatusCode::OK, "application/json", body::stream(pieces)))
 }
 
 /// `DeleteOptions`.
