@@ -38,7 +38,7 @@ pub(super) async fn exec(host: Host, mut process: Process) -> Exit {
         ["cat"] => tokio::io::copy(&mut process.stdin, &mut process.stdout).await.map(|_| 0),
         ["sh" | "bash"] if process.tty() => host.terminal(&mut process).await,
         ["sh" | "bash"] => host.script(&mut process).await,
-        [program, ..] if is_known(program) => reply(&mut process, host.command(&argv)).await,
+        [program, ..] if is_known(program) => send(&mut process, host.command(&argv)).await,
         [program, ..] => return Exit::not_found(program),
         [] => return Exit::not_found(""),
     };
@@ -90,7 +90,7 @@ async fn read_line(process: &mut Process, echo: bool) -> io::Result<Option<Strin
 }
 
 /// Sends what a command wrote. A terminal has one output, and ends its lines in its own way.
-async fn reply(process: &mut Process, reply: Reply) -> io::Result<u8> {
+async fn send(process: &mut Process, reply: Reply) -> io::Result<u8> {
     let Reply { mut stdout, mut stderr, code, .. } = reply;
     if process.tty() {
         stdout.push_str(&stderr);
@@ -108,7 +108,7 @@ impl Host {
         while let Some(line) = read_line(process, false).await? {
             let reply = self.line(&line);
             let exit = reply.exit;
-            code = reply(process, reply).await?;
+            code = send(process, reply).await?;
             if exit {
                 break;
             }
@@ -124,7 +124,7 @@ impl Host {
             let Some(line) = read_line(process, true).await? else { break };
             let reply = self.line(&line);
             let exit = reply.exit;
-            code = reply(process, reply).await?;
+            code = send(process, reply).await?;
             if exit {
                 break;
             }

@@ -153,7 +153,7 @@ impl FakeCluster {
     /// # }
     /// ```
     pub fn client(&self) -> Result<Client, Error> {
-        self.connect(&self.url(None))
+        Self::connect(&self.url(None))
     }
 
     /// A client of a user, who may do what [`Builder::user`] or [`allow`](Self::allow) say.
@@ -175,7 +175,7 @@ impl FakeCluster {
     /// # }
     /// ```
     pub fn client_as(&self, user: &str) -> Result<Client, Error> {
-        self.connect(&self.url(Some(user)))
+        Self::connect(&self.url(Some(user)))
     }
 
     /// Puts an object into the cluster as it is, status included, and returns it as it is kept: what is missing (uid,
@@ -217,7 +217,7 @@ impl FakeCluster {
         }
     }
 
-    fn connect(&self, url: &str) -> Result<Client, Error> {
+    fn connect(url: &str) -> Result<Client, Error> {
         let uri = url.parse().map_err(|err| Error::Client(kube::Error::HttpError(http::Error::from(err))))?;
         Client::try_from(Config::new(uri)).map_err(Error::Client)
     }
