@@ -83,7 +83,7 @@ pub(crate) async fn run(scenario: &Scenario, clients: &Clients, stage: &dyn Stag
     steps
 }
 
-/// Five letters that no run had before.
+/// Letters that tell the namespaces of runs apart.
 fn suffix() -> String {
     std::iter::repeat_with(fastrand::lowercase).take(5).collect()
 }
