@@ -66,7 +66,7 @@ impl Columns {
             let columns = CustomColumn::all(version, defaults.get(1));
             let definitions =
                 defaults.into_iter().take(1).chain(columns.iter().map(CustomColumn::definition));
-            let definitions = Value::from_iter(definitions).to_string();
+            let definitions = definitions.collect::<Value>().to_string();
             return Self { definitions, source: Source::Custom(columns) };
         }
         match BUILT_IN.into_iter().find(|built_in| built_in.storage == &*kind.storage) {
