@@ -1,6 +1,6 @@
 //! What the server has: discovery documents, aggregated and legacy, its version and its health.
 //!
-//! There is no OpenAPI, and no `storageVersionHash` of custom resources.
+//! There is no `OpenAPI`, and no `storageVersionHash` of custom resources.
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -33,25 +33,24 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
                 });
                 return Ok(body::response(StatusCode::OK, AGGREGATED, body::full(list.to_string())));
             }
-            match *root {
-                "api" => api_versions(call, &groups),
-                _ => {
-                    let groups: Vec<_> = groups.into_iter().map(group_fields).collect();
-                    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
-                }
+            if *root == "api" {
+                api_versions(call, &groups)
+            } else {
+                let groups: Vec<_> = groups.into_iter().map(group_fields).collect();
+                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
             }
         }
         ["api", version] => match served(&kinds, "", version) {
-            Ok(version) => resources("", version),
-            Err(missing) => return Ok(missing),
+            Some(version) => resources("", version),
+            None => return Ok(missing_in(kinds.group(""))),
         },
         ["apis", group] => match kinds.group(group).filter(|group| !group.name.is_empty()) {
             Some(group) => api_group(group),
             None => return Ok(no_such_path()),
         },
         ["apis", group, version] => match served(&kinds, group, version) {
-            Ok(version) => resources(group, version),
-            Err(missing) => return Ok(missing),
+            Some(version) => resources(group, version),
+            None => return Ok(missing_in(kinds.group(group))),
         },
         _ => return Ok(no_such_path()),
     };
@@ -84,10 +83,8 @@ fn no_such_path() -> Response<Body> {
     body::text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-fn served<'a>(kinds: &'a Kinds, group: &str, version: &str) -> Result<&'a Version, Response<Body>> {
-    let group = kinds.group(group);
-    let served = group.and_then(|group| group.versions.iter().find(|served| served.name == version));
-    served.ok_or_else(|| missing_in(group))
+fn served<'a>(kinds: &'a Kinds, group: &str, version: &str) -> Option<&'a Version> {
+    kinds.group(group)?.versions.iter().find(|served| served.name == version)
 }
 
 /// Whether the aggregated document is among what the client takes: it then comes first

@@ -39,6 +39,7 @@ static BUILT_IN: LazyLock<Kinds> = LazyLock::new(|| {
 
 /// A kind in one of its versions.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "as in a CRD")]
 pub(crate) struct Kind {
     pub(crate) group: String,
     pub(crate) version: String,
@@ -145,7 +146,7 @@ impl Kinds {
         self.remove(crd);
         let groups = Arc::make_mut(&mut self.groups);
         for kind in custom_kinds(crd) {
-            insert(groups, Arc::new(kind));
+            insert(groups, &Arc::new(kind));
         }
         groups.sort_by(|a, b| (a.custom, a.custom_name()).cmp(&(b.custom, b.custom_name())));
     }
@@ -173,7 +174,7 @@ impl Group {
 }
 
 /// Adds the kind of a CRD. Versions and kinds are in the server's order.
-fn insert(groups: &mut Vec<Group>, kind: Arc<Kind>) {
+fn insert(groups: &mut Vec<Group>, kind: &Arc<Kind>) {
     if !groups.iter().any(|group| group.name == kind.group) {
         groups.push(Group { name: kind.group.clone(), versions: Vec::new(), custom: true });
     }

@@ -37,13 +37,11 @@ pub(crate) fn list(call: &Call) -> Result<Response<Body>, Failure> {
     Ok(body::response(StatusCode::OK, "application/json", body::stream(pieces)))
 }
 
-/// The objects that are asked for, and the metadata of the list.
-fn page(
-    call: &Call,
-    kind: &Kind,
-    namespace: Option<&str>,
-    options: &Options,
-) -> Result<(Map<String, Value>, Vec<Arc<Stored>>), Failure> {
+/// The metadata of a list, and its objects.
+type Page = (Map<String, Value>, Vec<Arc<Stored>>);
+
+/// The page that is asked for.
+fn page(call: &Call, kind: &Kind, namespace: Option<&str>, options: &Options) -> Result<Page, Failure> {
     let store = &call.shared.store;
     let cursor = cursor(options, store.version())?;
     let at = cursor.as_ref().and_then(|cursor| cursor.version);

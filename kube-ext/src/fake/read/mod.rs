@@ -57,10 +57,7 @@ fn has(verbs: &[String], verb: &str) -> bool {
 /// The answer to a request that does not find its way to the kind.
 fn routing(call: &Call, kind: &Kind, collection: bool) -> Option<Response<Body>> {
     // Objects of a namespace are only found in one.
-    let fits = match kind.namespaced {
-        true => call.info.in_namespace || collection,
-        false => !call.info.in_namespace,
-    };
+    let fits = if kind.namespaced { call.info.in_namespace || collection } else { !call.info.in_namespace };
     let refused = match kind.custom {
         _ if !fits => return Some(discovery::no_such_resource(call)),
         Some(_) => Ok(()),

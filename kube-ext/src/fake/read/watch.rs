@@ -117,16 +117,13 @@ impl Watch {
                 .store
                 .list(&kind.storage, namespace.as_deref(), None)
                 .map_err(|compacted| too_old(version, compacted))?;
-            match options::check_not_ahead(version, current) {
-                Err(failure) => {
-                    due.push_back(Due::Error(failure.status()));
-                    over = true;
-                }
-                Ok(()) => {
-                    due.extend(objects.into_iter().map(Due::Initial));
-                    due.extend(options.bookmarks.then_some(Due::InitialEnd(current)));
-                    version = current;
-                }
+            if let Err(failure) = options::check_not_ahead(version, current) {
+                due.push_back(Due::Error(failure.status()));
+                over = true;
+            } else {
+                due.extend(objects.into_iter().map(Due::Initial));
+                due.extend(options.bookmarks.then_some(Due::InitialEnd(current)));
+                version = current;
             }
         }
         let now = Instant::now();
@@ -244,10 +241,12 @@ impl Watch {
         let key = Key { resource: self.kind.storage.clone(), namespace: String::new(), name: String::new() };
         let object = Stored::new(&self.kind, key, version, json!({ "metadata": metadata }));
         let columns = self.names_columns();
-        match initial_end {
-            true => line("BOOKMARK", &self.printer.initial_end(&object, columns)),
-            false => line("BOOKMARK", &self.printer.object(&object, columns)),
-        }
+        let object = if initial_end {
+            self.printer.initial_end(&object, columns)
+        } else {
+            self.printer.object(&object, columns)
+        };
+        line("BOOKMARK", &object)
     }
 
     fn event(&mut self, event: &str, object: &Stored) -> Bytes {

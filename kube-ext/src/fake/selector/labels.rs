@@ -44,11 +44,8 @@ impl LabelSelector {
             match parser.look() {
                 Token::End => return Ok(Self(requirements)),
                 Token::Word(_) | Token::Symbol("!") => {}
-                other => {
-                    return Err(format!(
-                        "found '{}', expected: !, identifier, or 'end of string'",
-                        other.text()
-                    ));
+                Token::Symbol(other) => {
+                    return Err(format!("found '{other}', expected: !, identifier, or 'end of string'"));
                 }
             }
             let requirement =
@@ -115,19 +112,16 @@ fn tokens(text: &str) -> VecDeque<Token> {
     let mut rest = text.trim_start_matches(SPACE);
     while !rest.is_empty() {
         let symbol = SYMBOLS.iter().find_map(|symbol| Some((*symbol, rest.strip_prefix(symbol)?)));
-        rest = match symbol {
-            Some((symbol, after)) => {
-                tokens.push_back(Token::Symbol(symbol));
-                after
-            }
-            None => {
+        let (token, after) = symbol.map_or_else(
+            || {
                 let end = rest.find(|c| SPACE.contains(&c) || "=!(),><".contains(c)).unwrap_or(rest.len());
                 let (word, after) = rest.split_at(end);
-                tokens.push_back(Token::Word(word.to_owned()));
-                after
-            }
-        };
-        rest = rest.trim_start_matches(SPACE);
+                (Token::Word(word.to_owned()), after)
+            },
+            |(symbol, after)| (Token::Symbol(symbol), after),
+        );
+        tokens.push_back(token);
+        rest = after.trim_start_matches(SPACE);
     }
     tokens
 }
@@ -234,7 +228,7 @@ impl Parser {
 
 fn check_values<'a>(key: &str, values: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     let mut message = String::new();
-    let mut faulty = 0;
+    let mut wrong = 0;
     for (index, value) in values.into_iter().enumerate() {
         let mut faults = Vec::new();
         if value.len() > MAX_BYTES {
@@ -248,16 +242,16 @@ fn check_values<'a>(key: &str, values: impl IntoIterator<Item = &'a String>) -> 
             ));
         }
         if !faults.is_empty() {
-            let separator = if faulty == 0 { "" } else { ", " };
+            let separator = if wrong == 0 { "" } else { ", " };
             let _ = write!(
                 message,
                 "{separator}values[{index}][{key}]: Invalid value: {value:?}: {}",
                 faults.join("; ")
             );
-            faulty += 1;
+            wrong += 1;
         }
     }
-    match faulty {
+    match wrong {
         0 => Ok(()),
         1 => Err(message),
         _ => Err(format!("[{message}]")),
@@ -317,4 +311,106 @@ fn is_subdomain(text: &str) -> bool {
     text.split('.').all(|label| {
         is_name(label) && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        LabelSelector::parse(text).unwrap_err()
+    }
+
+    // The words of a server of Kubernetes 1.36.2.
+    #[test]
+    fn what_is_not_a_selector_is_refused_in_the_servers_words() {
+        for (selector, expected) in [
+            ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+            ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+            ("a in (b,", "unable to parse requirement: found '', expected: ',', or identifier"),
+            ("a notin(b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
+            ("a=b c", "found 'c', expected: ',' or 'end of string'"),
+            ("=", "found '=', expected: !, identifier, or 'end of string'"),
+            (">5", "found '>', expected: !, identifier, or 'end of string'"),
+            ("a,", "found '', expected: identifier after ','"),
+            ("a=b,,c=d", "found ',', expected: identifier after ','"),
+            ("!", "unable to parse requirement: found '', expected: identifier"),
+            ("a!", "unable to parse requirement: found '!', expected: in, notin, =, ==, !=, gt, lt"),
+            ("a b=c", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+            ("!a=b", "found '=', expected: ',' or 'end of string'"),
+            ("a==b==c", "found '==', expected: ',' or 'end of string'"),
+            ("a===b", "unable to parse requirement: found '=', expected: identifier"),
+            ("a=!b", "unable to parse requirement: found '!', expected: identifier"),
+            ("a=(b)", "unable to parse requirement: found '(', expected: identifier"),
+            (
+                "x>y",
+                "unable to parse requirement: values[0]: Invalid value: \"y\": for 'Gt', 'Lt' operators, the value \
+                 must be an integer",
+            ),
+        ] {
+            assert_eq!(error(selector), expected, "{selector}");
+        }
+    }
+
+    #[test]
+    fn keys_and_values_have_their_letters() {
+        let name = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+                    alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation \
+                    is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+        let begin = |key: &str| format!("unable to parse requirement: <nil>: Invalid value: {key:?}: ");
+        let long = "a".repeat(64);
+        for (key, expected) in [
+            ("-a", format!("name part {name}")),
+            ("ä", format!("name part {name}")),
+            (
+                "a/b/c",
+                format!(
+                    "a valid label key {name} with an optional DNS subdomain prefix and '/' (e.g. \
+                     'example.com/MyName')"
+                ),
+            ),
+            ("/x", "prefix part must be non-empty".to_owned()),
+            ("x/", format!("name part must be non-empty; name part {name}")),
+            (&long, "name part must be no more than 63 bytes".to_owned()),
+            (
+                "A_/x",
+                r"prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(error(&format!("{key}=x")), format!("{}{expected}", begin(key)));
+        }
+        let value = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', \
+                     and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or \
+                     '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+        let begin = "unable to parse requirement: ";
+        let fault = |index: usize, of: &str| format!("values[{index}][a]: Invalid value: {of:?}: {value}");
+        assert_eq!(error("a=-b"), format!("{begin}{}", fault(0, "-b")));
+        assert_eq!(error("a in (y,-x)"), format!("{begin}{}", fault(0, "-x")));
+        assert_eq!(error("a in (-y,-x)"), format!("{begin}[{}, {}]", fault(0, "-x"), fault(1, "-y")));
+        assert_eq!(
+            error(&format!("a={long}")),
+            format!("{begin}values[0][a]: Invalid value: {long:?}: must be no more than 63 bytes")
+        );
+    }
+
+    #[test]
+    fn requirements_are_met_together() {
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let both = LabelSelector::parse("example.com/app in (x,,y),n>0,n<9,!gone").unwrap();
+        for (pairs, expected) in [
+            (&[("example.com/app", "x"), ("n", "1")][..], true),
+            (&[("example.com/app", ""), ("n", "8")], true),
+            (&[("example.com/app", "x"), ("n", "9")], false),
+            (&[("example.com/app", "x"), ("n", "one")], false),
+            (&[("example.com/app", "z"), ("n", "1")], false),
+            (&[("example.com/app", "x"), ("n", "1"), ("gone", "")], false),
+            (&[("n", "1")], false),
+        ] {
+            assert_eq!(both.matches(&labels(pairs)), expected, "{pairs:?}");
+        }
+        assert!(LabelSelector::parse(" \t\r\n").unwrap().is_empty());
+    }
 }

@@ -19,15 +19,13 @@ impl CustomColumn {
     /// The columns of a version of a CRD; `Age` if it has none, in the words of `created`.
     pub(crate) fn all(version: &Value, created: Option<&Value>) -> Vec<Self> {
         let columns = version.get("additionalPrinterColumns").and_then(Value::as_array);
-        match columns.filter(|columns| !columns.is_empty()) {
-            Some(columns) => columns.iter().map(Self::new).collect(),
-            None => {
-                let description = created.and_then(|column| column.get("description"));
-                let path = ".metadata.creationTimestamp";
-                let age =
-                    json!({"name": "Age", "type": "date", "jsonPath": path, "description": description});
-                vec![Self::new(&age)]
-            }
+        if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
+            columns.iter().map(Self::new).collect()
+        } else {
+            let description = created.and_then(|column| column.get("description"));
+            let path = ".metadata.creationTimestamp";
+            let age = json!({"name": "Age", "type": "date", "jsonPath": path, "description": description});
+            vec![Self::new(&age)]
         }
     }
 
@@ -172,11 +170,10 @@ fn split_brackets(text: &str) -> (&str, &str) {
     let end = text.char_indices().find(|(_, c)| {
         match (quote, c) {
             (Some(open), c) if open == *c => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(*c),
             (None, '[') => depth += 1,
             (None, ']') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            _ => {}
         }
         depth == 0
     });
