@@ -42,7 +42,7 @@ async fn follow_writes(config: watcher::Config) {
     let (reader, writer) = reflector::store();
     let mut events =
         reflector(writer, watcher(api.clone(), config)).default_backoff().touched_objects().boxed();
-    let writes = async {
+    let changes = async {
         let mut rng = fastrand::Rng::with_seed(7);
         for round in 0..200 {
             let name = format!("new-{}", rng.u8(..10));
@@ -64,7 +64,7 @@ async fn follow_writes(config: watcher::Config) {
             }
         }
     };
-    in_time("the last write", futures::future::join(writes, reading)).await;
+    in_time("the last write", futures::future::join(changes, reading)).await;
     let state = reader.state();
     let mut stored: Vec<_> =
         state.iter().map(|map| (map.name_any(), map.resource_version(), map.data.clone())).collect();
@@ -216,7 +216,7 @@ async fn a_custom_resource_is_served_once_it_is_established() {
             match ships.create(&PostParams::default(), &Ship::new("victory", ShipSpec { guns: 104 })).await {
                 Ok(ship) => break ship,
                 Err(kube::Error::Api(status)) if status.code == 404 => {
-                    tokio::time::sleep(Duration::from_millis(50)).await
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => panic!("{error}"),
             }

@@ -28,14 +28,15 @@ async fn selected(
 ) -> Result<Vec<String>, String> {
     let selector: String = form_urlencoded(selector);
     let answer = get(client, &format!("{path}?{parameter}={selector}")).await;
-    match answer["kind"] == "Status" {
-        true => Err(answer["message"].as_str().unwrap().to_owned()),
-        false => Ok(names(&answer)),
+    if answer["kind"] == "Status" {
+        Err(answer["message"].as_str().unwrap().to_owned())
+    } else {
+        Ok(names(&answer))
     }
 }
 
 fn form_urlencoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[tokio::test]
