@@ -57,25 +57,28 @@ metadata: {name: victory, namespace: default}
 spec: {guns: 104}
 "#;
 
-/// A cluster, and a kubeconfig for it.
+/// A cluster, and a folder with a kubeconfig for it.
 struct Fixture {
     cluster: FakeCluster,
-    kubeconfig: PathBuf,
+    folder: PathBuf,
 }
 
 impl Fixture {
     async fn start(name: &str) -> Self {
         let reads = Rule::verbs(["get"]).resources(["pods"]).namespace("default");
         let cluster = FakeCluster::builder().yaml(OBJECTS).user("reader", [reads]).start().await.unwrap();
-        let kubeconfig = std::env::temp_dir().join(format!("kube-ext-{}-{name}", std::process::id()));
-        std::fs::write(&kubeconfig, cluster.kubeconfig("default")).unwrap();
-        Self { cluster, kubeconfig }
+        let folder = std::env::temp_dir().join(format!("kube-ext-{}-{name}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("kubeconfig"), cluster.kubeconfig("default")).unwrap();
+        Self { cluster, folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut kubectl = Command::new("kubectl");
-        kubectl.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
-        kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        kubectl
+            .env("KUBECONFIG", self.folder.join("kubeconfig"))
+            .env("KUBECACHEDIR", self.folder.join("cache"));
+        kubectl.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         kubectl
     }
 
@@ -114,7 +117,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.kubeconfig);
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -178,7 +181,10 @@ async fn writes_are_seen_by_a_watch() {
     fixture.prints(&["patch", "pod", "new", "-p", r#"{"metadata": {"labels": {"a": null}}}"#]);
     assert_eq!(words(&lines.next().unwrap())[0], "new");
     assert_eq!(fixture.prints(&["delete", "pod", "new"]), "pod \"new\" deleted from default namespace\n");
-    assert_eq!(words(&lines.next().unwrap())[0], "new");
+    // The server marks it before it takes it away.
+    for _ in 0..2 {
+        assert_eq!(words(&lines.next().unwrap())[..3], ["new", "0/1", "Terminating"]);
+    }
     // A pod on a node is seen terminating before it is gone, and kubectl waits for that.
     assert_eq!(fixture.prints(&["delete", "pod", "web-0"]), "pod \"web-0\" deleted from default namespace\n");
     assert_eq!(words(&lines.next().unwrap())[..3], ["web-0", "2/2", "Terminating"]);
@@ -186,7 +192,7 @@ async fn writes_are_seen_by_a_watch() {
     end(watch);
 
     fixture.prints(&["delete", "configmap", "held", "--wait=false"]);
-    let (wait, _) = fixture.start_kubectl(&["wait", "--for=delete", "configmap/held", "--timeout=60s"]);
+    let (wait, _lines) = fixture.start_kubectl(&["wait", "--for=delete", "configmap/held", "--timeout=60s"]);
     fixture.prints(&[
         "patch",
         "configmap",
@@ -195,8 +201,11 @@ async fn writes_are_seen_by_a_watch() {
         "-p",
         r#"[{"op": "remove", "path": "/metadata/finalizers"}]"#,
     ]);
-    assert!(wait.wait_with_output().unwrap().status.success());
+    let waited = wait.wait_with_output().unwrap();
+    assert!(waited.status.success(), "{}", String::from_utf8_lossy(&waited.stderr));
     fixture.prints(&["delete", "crd", "ships.example.com"]);
+    // What kubectl knows of the cluster is minutes old.
+    std::fs::remove_dir_all(fixture.folder.join("cache")).unwrap();
     assert!(fixture.fails(&["get", "ships"]).contains("the server doesn't have a resource type \"ships\""));
 }
 

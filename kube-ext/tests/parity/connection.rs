@@ -15,7 +15,14 @@ const CLOSE: u8 = 255;
 /// Writes standard input and collects what comes on each channel until the connection ends.
 pub(crate) async fn converse(client: &Client, path: &str, stdin: Option<&str>) -> Value {
     let request = Request::get(path).body(Vec::new()).expect("request");
-    let connection = match client.connect(request).await {
+    let mut attempt = client.connect(request.clone()).await;
+    // A server that has refused to upgrade closes the connection, which the client may just have taken for this request.
+    for _ in 0..2 {
+        if let Err(kube::Error::Service(_)) = attempt {
+            attempt = client.connect(request.clone()).await;
+        }
+    }
+    let connection = match attempt {
         Ok(connection) => connection,
         Err(kube::Error::Api(status)) => return json!({"code": status.code, "body": *status}),
         Err(error) => return json!({"error": error.to_string()}),

@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Utc};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
+use kube::config::Kubeconfig;
 use kube::{Client, ResourceExt};
 use kube_ext::fake::{Exit, FakeCluster, Process};
 use serde_json::json;
@@ -16,10 +17,8 @@ pub(crate) async fn transcript() -> Transcript {
     let cluster = FakeCluster::builder().user("powerless", []).start().await.expect("fake cluster");
     // As on a real server that has run for a while.
     cluster.faults().compact();
-    let clients = Clients {
-        admin: cluster.client().expect("client"),
-        powerless: cluster.client_as("powerless").expect("client"),
-    };
+    let kubeconfig = Kubeconfig::from_yaml(&cluster.kubeconfig("default")).expect("kubeconfig");
+    let clients = Clients::of(&kubeconfig).await;
     parity::play(&clients, &Played(&cluster)).await
 }
 
@@ -31,6 +30,10 @@ impl Stage for Played<'_> {
         Box::pin(async move {
             for mut pod in stage::pods() {
                 pod.metadata.namespace = Some(namespace.to_owned());
+                let status = pod.status.as_ref().expect("a status");
+                if let (Some(spec), Some(_)) = (&mut pod.spec, &status.container_statuses) {
+                    spec.node_name = Some("node".to_owned());
+                }
                 self.0.apply(&pod).expect("a pod");
                 for container in pod.spec.iter().flat_map(|spec| &spec.containers) {
                     self.0.container(namespace, &pod.name_any(), &container.name).on_exec(run);
@@ -107,7 +110,18 @@ async fn run(mut process: Process) -> Exit {
             process.stdout.write_all(&text).await.unwrap();
             Exit::SUCCESS
         }
+        [path, ..] if path.starts_with('/') => not_started(&format!(
+            "unable to start container process: exec: {path:?}: stat {path}: no such file or directory"
+        )),
         [command, ..] => Exit::not_found(command),
-        [] => unreachable!("the server refuses it"),
+        [] => not_started("args must not be empty"),
     }
+}
+
+/// In the words of containerd with runc.
+fn not_started(why: &str) -> Exit {
+    let id = "0".repeat(64);
+    Exit::not_started(format!(
+        "failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: {why}"
+    ))
 }

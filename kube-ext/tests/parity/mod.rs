@@ -24,7 +24,7 @@ pub(crate) type Transcript = BTreeMap<String, Vec<Value>>;
 /// Plays all scenarios on one cluster.
 pub(crate) async fn play(clients: &Clients, stage: &dyn Stage) -> Transcript {
     stream::iter(scenario::all())
-        .map(|scenario| async move { (scenario.scenario.clone(), run::run(&scenario, clients, stage).await) })
+        .map(|scenario| async move { (scenario.name.clone(), run::run(&scenario, clients, stage).await) })
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await
@@ -34,7 +34,7 @@ pub(crate) async fn play(clients: &Clients, stage: &dyn Stage) -> Transcript {
 pub(crate) fn expiring() -> Vec<(String, usize)> {
     let places = scenario::all().into_iter().flat_map(|scenario| {
         let steps = scenario.steps.into_iter().enumerate().filter(|(_, step)| step.expires);
-        steps.map(|(place, _)| (scenario.scenario.clone(), place)).collect::<Vec<_>>()
+        steps.map(|(place, _)| (scenario.name.clone(), place)).collect::<Vec<_>>()
     });
     places.collect()
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::Kubeconfig;
 use kube::runtime::wait::await_condition;
-use kube::{Client, Config, ResourceExt};
+use kube::{Client, ResourceExt};
 use tokio::time::{sleep, timeout};
 
 use crate::parity::{self, Clients, Stage, Transcript, stage};
@@ -15,22 +15,11 @@ use crate::parity::{self, Clients, Stage, Transcript, stage};
 /// How long a node may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The context of the user without rights.
-const POWERLESS: &str = "powerless";
-
 /// Plays all scenarios on the cluster of the current context.
 pub(crate) async fn transcript() -> Transcript {
-    let clients = Clients { admin: client(None).await, powerless: client(Some(POWERLESS)).await };
+    let kubeconfig = Kubeconfig::read().expect("these tests need a kubeconfig; see .ci/cluster/README.md");
+    let clients = Clients::of(&kubeconfig).await;
     parity::play(&clients, &Node).await
-}
-
-async fn client(context: Option<&str>) -> Client {
-    let config = Kubeconfig::read().expect("these tests need a kubeconfig; see .ci/cluster/README.md");
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(config, &options).await.expect("a context");
-    // Each answer counts, not only the last.
-    config.default_retry = false;
-    Client::try_from(config).expect("client")
 }
 
 /// The scenes on a cluster with a node.

@@ -21,6 +21,11 @@ async fn main() {
         let step = &transcript[&scenario][place];
         assert_eq!(step["code"], 410, "try again in ten minutes: {scenario}: {step}");
     }
+    for (scenario, step) in
+        transcript.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step)))
+    {
+        assert!(step.get("error").is_none(), "not an answer: {scenario}: {step}");
+    }
     let folder = parity::folder();
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::BodyExt;
-use kube::Client;
 use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +20,22 @@ use super::{Stage, connection};
 pub(crate) struct Clients {
     pub(crate) admin: Client,
     pub(crate) powerless: Client,
+}
+
+impl Clients {
+    /// Of the current context, and of that of the user without rights.
+    pub(crate) async fn of(kubeconfig: &Kubeconfig) -> Self {
+        let client = async |context: Option<&str>| {
+            let context = context.map(str::to_owned);
+            let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+            let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await;
+            let mut config = config.expect("a context");
+            // Each answer counts, not only the last.
+            config.default_retry = false;
+            Client::try_from(config).expect("client")
+        };
+        Self { admin: client(None).await, powerless: client(Some("powerless")).await }
+    }
 }
 
 /// How long a step is asked again and again, and how long a silent answer is listened to.
@@ -66,7 +83,7 @@ pub(crate) async fn run(scenario: &Scenario, clients: &Clients, stage: &dyn Stag
     steps
 }
 
-/// Five letters that no run had before.
+/// Letters that tell the namespaces of runs apart.
 fn suffix() -> String {
     std::iter::repeat_with(fastrand::lowercase).take(5).collect()
 }

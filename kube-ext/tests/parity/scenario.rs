@@ -10,7 +10,8 @@ use serde_json::Value;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    pub(crate) scenario: String,
+    #[serde(rename = "scenario")]
+    pub(crate) name: String,
     /// Whether the pods of `pods.yaml` are there before the first step.
     #[serde(default)]
     pub(crate) pods: bool,

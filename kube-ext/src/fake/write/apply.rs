@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    lists::{Merge, Shape, interleave, key_of},
+    lists::{Merge, Shape, key_of},
     object::Object,
 };
 
@@ -52,7 +52,6 @@ pub(super) fn apply(
     let mut value = old.cloned().unwrap_or_default().into_value();
     let mut removed: Vec<_> = before
         .iter()
-        .filter(|path| !wanted.iter().any(|other| path.starts_with(other)))
         .filter(|path| !others.iter().chain(&wanted).any(|other| other.starts_with(path)))
         .collect();
     removed.sort_by_key(|path| std::cmp::Reverse(path.len()));
@@ -260,22 +259,44 @@ fn merge_list(target: &mut Vec<Value>, applied: Vec<Value>, shape: Shape<'_>) {
         Some(keys) => key_of(one, keys) == key_of(other, keys),
         None => one == other,
     };
-    let place = |list: &[Value], item: &Value| list.iter().position(|other| same(other, item));
-    let merged = applied.iter().map(|item| {
-        let old = place(target, item).and_then(|at| target.get(at));
+    let is_in = |list: &[Value], item: &Value| list.iter().any(|other| same(other, item));
+    let merged = |item: &Value| {
+        let old = target.iter().find(|old| same(old, item)).filter(|_| !shape.has_whole_items());
         let mut merged = old.cloned().unwrap_or(Value::Null);
-        if shape.has_whole_items() {
-            merged = item.clone();
-        } else {
-            merge(&mut merged, item.clone(), shape.item());
-        }
+        merge(&mut merged, item.clone(), shape.item());
         merged
-    });
-    let merged: Vec<_> = merged.collect();
-    let others: Vec<_> = target.iter().filter(|item| place(&applied, item).is_none()).cloned().collect();
-    let before = |left: &Value, right: &Value| match (place(target, left), place(target, right)) {
-        (Some(left), Some(right)) => left < right,
-        _ => false,
     };
-    *target = interleave(others, merged, before);
+    // As the server does: in the order of what is applied, and other items where they were
+    // (`mergeListItems` in structured-merge-diff).
+    let (mut left, mut right) = (target.iter().peekable(), applied.iter().peekable());
+    let mut shared = applied.iter().filter(|item| is_in(target, item)).peekable();
+    let mut all = Vec::new();
+    loop {
+        let (old, new) = (left.peek().copied(), right.peek().copied());
+        match (old, new) {
+            (Some(old), Some(new)) if same(old, new) => {
+                left.next();
+                right.next();
+                shared.next();
+                all.push(merged(new));
+            }
+            (Some(old), _) if !is_in(&applied, old) => {
+                left.next();
+                all.push(old.clone());
+            }
+            (Some(old), _) if shared.peek().is_none_or(|next| !same(next, old)) => {
+                left.next();
+            }
+            (_, Some(new)) => {
+                right.next();
+                shared.next_if(|next| same(next, new));
+                all.push(merged(new));
+            }
+            (Some(_), None) => {
+                left.next();
+            }
+            (None, None) => break,
+        }
+    }
+    *target = all;
 }

@@ -83,7 +83,7 @@ pub(super) fn validate(kind: &Kind, object: &Object) -> Result<(), Failure> {
     let versions = object.pointer("/spec/versions").and_then(Value::as_array);
     let versions = versions.map(Vec::as_slice).unwrap_or_default();
     if versions.iter().filter(|version| is_stored(version)).count() != 1 {
-        let versions: Vec<_> = versions.iter().map(internal).collect();
+        let versions: Vec<_> = versions.iter().map(|version| internal(version, versions)).collect();
         let why = "must have exactly one version marked as storage version";
         causes.push(invalid_value("spec.versions", &format!("[{}]", versions.join(",")), why));
     }
@@ -98,20 +98,24 @@ pub(super) fn validate(kind: &Kind, object: &Object) -> Result<(), Failure> {
     validate::refuse(kind, object, causes)
 }
 
-/// A version as the server shows it: its Go fields, without what is in the larger ones.
-fn internal(version: &Value) -> String {
+/// A version as the server shows it: by its Go fields, without those that are the same in all versions.
+fn internal(version: &Value, all: &[Value]) -> String {
     let value =
         |field: &str, missing: &str| version.get(field).map_or_else(|| missing.to_owned(), Value::to_string);
+    let own = |field: &str| match all.iter().all(|other| other.get(field) == version.get(field)) {
+        true => "null".to_owned(),
+        false => value(field, "null"),
+    };
     let parts = [
         ("Name", value("name", "\"\"")),
         ("Served", value("served", "false")),
         ("Storage", value("storage", "false")),
         ("Deprecated", value("deprecated", "false")),
         ("DeprecationWarning", value("deprecationWarning", "null")),
-        ("Schema", value("schema", "null")),
-        ("Subresources", value("subresources", "null")),
-        ("AdditionalPrinterColumns", value("additionalPrinterColumns", "null")),
-        ("SelectableFields", value("selectableFields", "null")),
+        ("Schema", own("schema")),
+        ("Subresources", own("subresources")),
+        ("AdditionalPrinterColumns", own("additionalPrinterColumns")),
+        ("SelectableFields", own("selectableFields")),
     ];
     let parts: Vec<_> = parts.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", parts.join(","))

@@ -170,7 +170,7 @@ fn types(kinds: &Kinds, kind: &Kind, fields: &Map<String, Value>) -> Result<(), 
             kind.kind
         ))));
     };
-    if known.kind == kind.kind && known.storage == kind.storage {
+    if known.kind == name && known.storage == kind.storage {
         return Err(Mismatch::Failure(other_version(version, &own)));
     }
     let group = if kind.group.is_empty() { "core" } else { kind.group.split('.').next().unwrap_or_default() };

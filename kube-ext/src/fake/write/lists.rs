@@ -166,18 +166,3 @@ pub(super) fn key_of(item: &Value, keys: &[String]) -> Map<String, Value> {
     };
     keys.iter().filter_map(|key| Some((key.clone(), value(key)?.into_owned()))).collect()
 }
-
-/// Two lists as one, in the order of each of them; `before` orders the items of both
-/// (`mergeSortedSlice` in `k8s.io/apimachinery/pkg/util/strategicpatch`).
-pub(super) fn interleave<T>(left: Vec<T>, right: Vec<T>, before: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let mut all = Vec::with_capacity(left.len() + right.len());
-    let mut left = left.into_iter().peekable();
-    for item in right {
-        while let Some(other) = left.next_if(|other| before(other, &item)) {
-            all.push(other);
-        }
-        all.push(item);
-    }
-    all.extend(left);
-    all
-}

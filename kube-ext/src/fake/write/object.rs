@@ -106,17 +106,4 @@ impl Object {
             part.insert(field.to_owned(), value.into());
         }
     }
-
-    /// Whether anything but metadata and status differs, which is what makes a new generation.
-    pub(super) fn differs_in_spec(&self, other: &Self) -> bool {
-        let parts = |object: &Self| -> Vec<(String, Value)> {
-            object
-                .content
-                .iter()
-                .filter(|(field, _)| *field != "status")
-                .map(|(field, value)| (field.clone(), value.clone()))
-                .collect()
-        };
-        parts(self) != parts(other)
-    }
 }

@@ -49,8 +49,12 @@ pub(super) fn types(kind: &Kind, object: &Object) -> Result<(), String> {
     Ok(())
 }
 
-/// Fills in what follows from other fields.
+/// Fills in what follows from other fields, and leaves out what is empty.
 pub(super) fn complete(kind: &Kind, object: &mut Object) {
+    if ["configmaps", "secrets"].contains(&&*kind.storage) {
+        let is_empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+        object.content.retain(|_, value| !is_empty(value));
+    }
     match &*kind.storage {
         "secrets" => {
             if let Some(Value::Object(texts)) = object.content.remove("stringData") {

@@ -1,7 +1,7 @@
 //! Strategic merge patch (`k8s.io/apimachinery/pkg/util/strategicpatch`), with the list keys of [`lists`](super::lists).
 use serde_json::{Map, Value};
 
-use super::lists::{Merge, Shape, interleave};
+use super::lists::{Merge, Shape};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -159,4 +159,19 @@ fn without_directives(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// Two lists as one, in the order of each of them; `before` orders the items of both
+/// (`mergeSortedSlice`).
+fn interleave<T>(left: Vec<T>, right: Vec<T>, before: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut all = Vec::with_capacity(left.len() + right.len());
+    let mut left = left.into_iter().peekable();
+    for item in right {
+        while let Some(other) = left.next_if(|other| before(other, &item)) {
+            all.push(other);
+        }
+        all.push(item);
+    }
+    all.extend(left);
+    all
 }

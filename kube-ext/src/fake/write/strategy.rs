@@ -172,10 +172,10 @@ pub(super) fn initial(kind: &Kind, object: &mut Object) {
 
 /// Takes back what an update of the object itself may not change.
 pub(super) fn prepare_update(kind: &Kind, new: &mut Object, old: &Object) {
+    own::complete(kind, new);
     if has_status(kind) {
         keep_part(new, old, "status");
     }
-    own::complete(kind, new);
     if &*kind.storage == "namespaces" {
         keep_part(new, old, "spec");
     }
@@ -212,9 +212,9 @@ pub(super) fn prepare_status_update(kind: &Kind, new: &mut Object, old: &Object)
     }
 }
 
-/// One generation more if anything but metadata and status changed.
-pub(super) fn count_generation(kind: &Kind, new: &mut Object, old: &Object) {
-    if has_generation(kind) && new.differs_in_spec(old) {
+/// One generation more if anything but metadata changed. A status that has a path of its own has not.
+fn count_generation(kind: &Kind, new: &mut Object, old: &Object) {
+    if has_generation(kind) && new.content != old.content {
         new.set("generation", old.number("generation").unwrap_or(0) + 1);
     }
 }
