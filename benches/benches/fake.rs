@@ -7,12 +7,13 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use futures::{TryStreamExt, stream};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, PodSchedulingGate};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Config, ResourceExt};
 use kube_ext::fake::FakeCluster;
 use kube_ext_benches::{HEAD, compare};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 const PODS: usize = 2_000;
@@ -22,18 +23,19 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// Pods of the size that pods have, without a node, so that nothing runs them.
 fn pod(number: usize) -> Result<Pod> {
-    let mut pod: Value = serde_json::from_str(include_str!("../data/pod.json"))?;
-    pod["metadata"] = json!({
-        "name": format!("pod-{number:05}"), "namespace": NAMESPACE,
-        "annotations": pod["metadata"]["annotations"], "labels": pod["metadata"]["labels"],
-    });
-    for field in
-        ["nodeName", "serviceAccount", "serviceAccountName", "priorityClassName", "priority", "nodeSelector"]
-    {
-        pod["spec"].as_object_mut().and_then(|spec| spec.remove(field));
+    let mut pod: Pod = serde_json::from_str(include_str!("../data/pod.json"))?;
+    let ObjectMeta { annotations, labels, .. } = pod.metadata;
+    pod.metadata =
+        ObjectMeta { name: Some(format!("pod-{number:05}")), annotations, labels, ..ObjectMeta::default() };
+    if let Some(spec) = &mut pod.spec {
+        spec.node_name = None;
+        spec.service_account = None;
+        spec.service_account_name = None;
+        spec.priority = None;
+        spec.priority_class_name = None;
+        spec.scheduling_gates = Some(vec![PodSchedulingGate { name: "example.com/never".to_owned() }]);
     }
-    pod["spec"]["schedulingGates"] = json!([{"name": "example.com/never"}]);
-    Ok(serde_json::from_value(pod)?)
+    Ok(pod)
 }
 
 /// Fills a cluster through its API.

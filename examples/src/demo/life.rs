@@ -74,8 +74,8 @@ impl Life {
             "name": "app", "image": "demo.example/cart:0.9", "imageID": "", "containerID": format!("containerd://{restarts}"),
             "ready": running, "started": running, "restartCount": restarts, "state": state,
         });
-        if let Some(last) = last {
-            container["lastState"] = last;
+        if let (Some(last), Some(container)) = (last, container.as_object_mut()) {
+            container.insert("lastState".to_owned(), last);
         }
         let ready = condition("Ready", running);
         let status =
@@ -123,11 +123,8 @@ impl Life {
         match second % JOB_EVERY {
             2 => {
                 let created = jobs.create(&PostParams::default(), &parse(tick_job(&job))?).await?;
-                let mut object = tick_pod(&pod, &job);
-                object["metadata"]["ownerReferences"] = json!([{
-                    "apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": created.metadata.uid, "controller": true,
-                }]);
-                pods.create(&PostParams::default(), &parse(object)?).await?;
+                let uid = created.metadata.uid.unwrap_or_default();
+                pods.create(&PostParams::default(), &parse(tick_pod(&pod, &job, &uid))?).await?;
                 let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
                 self.status("batch", &pod, &tick_status("Pending", &waiting)).await?;
             }
@@ -184,9 +181,12 @@ fn tick_job(name: &str) -> Value {
     })
 }
 
-fn tick_pod(name: &str, job: &str) -> Value {
+fn tick_pod(name: &str, job: &str, uid: &str) -> Value {
     json!({
-        "metadata": {"name": name, "labels": {"batch.kubernetes.io/job-name": job}},
+        "metadata": {
+            "name": name, "labels": {"batch.kubernetes.io/job-name": job},
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": uid, "controller": true}],
+        },
         "spec": {
             "nodeName": "demo-2", "restartPolicy": "Never",
             "containers": [{"name": "tick", "image": "demo.example/tick:1"}],

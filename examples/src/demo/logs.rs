@@ -72,17 +72,17 @@ impl Voice {
         let path = PATHS.get(choice).unwrap_or(&"/");
         let clock = now.format("%H:%M:%S%.3f");
         match self {
-            Self::Web if second % 17 == 0 => {
+            Self::Web if second.is_multiple_of(17) => {
                 Some(format!("{clock} ERROR GET {path} 500 upstream cart: connection refused"))
             }
             Self::Web => Some(format!("{clock} INFO GET {path} 200 {}ms", 3 + second * 7 % 40)),
-            Self::Proxy if second % 3 == 0 => {
+            Self::Proxy if second.is_multiple_of(3) => {
                 Some(format!("{{\"level\":\"info\",\"path\":\"{path}\",\"bytes\":{}}}", 900 + second % 100))
             }
-            Self::Database if second % 10 == 0 => {
+            Self::Database if second.is_multiple_of(10) => {
                 Some(format!("{clock} LOG:  checkpoint complete: wrote {} buffers", second % 512))
             }
-            Self::Import if second % 2 == 0 => {
+            Self::Import if second.is_multiple_of(2) => {
                 Some(format!("imported {} of 100000 rows", second * 50 % 100_000))
             }
             Self::Quiet if second == 0 => Some("started".to_owned()),

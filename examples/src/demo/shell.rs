@@ -25,6 +25,11 @@ pub(super) struct Host {
 const HELP: &str =
     "cat date echo env exit false head help hostname id ls ps pwd sh sleep true uname whoami\n";
 
+/// Whether there is a program of this name.
+fn is_known(program: &str) -> bool {
+    HELP.split_whitespace().any(|known| known == program) && program != "help" && program != "exit"
+}
+
 /// Runs what a client asks for in a container. A client that goes away ends it.
 pub(super) async fn exec(host: Host, mut process: Process) -> Exit {
     let argv = process.argv().to_vec();
@@ -33,7 +38,7 @@ pub(super) async fn exec(host: Host, mut process: Process) -> Exit {
         ["cat"] => tokio::io::copy(&mut process.stdin, &mut process.stdout).await.map(|_| 0),
         ["sh" | "bash"] if process.tty() => host.terminal(&mut process).await,
         ["sh" | "bash"] => host.script(&mut process).await,
-        [program, ..] if host.knows(program) => host.reply(&mut process, host.command(&argv)).await,
+        [program, ..] if is_known(program) => send(&mut process, host.command(&argv)).await,
         [program, ..] => return Exit::not_found(program),
         [] => return Exit::not_found(""),
     };
@@ -84,30 +89,26 @@ async fn read_line(process: &mut Process, echo: bool) -> io::Result<Option<Strin
     }
 }
 
+/// Sends what a command wrote. A terminal has one output, and ends its lines in its own way.
+async fn send(process: &mut Process, reply: Reply) -> io::Result<u8> {
+    let Reply { mut stdout, mut stderr, code, .. } = reply;
+    if process.tty() {
+        stdout.push_str(&stderr);
+        (stdout, stderr) = (stdout.replace('\n', "\r\n"), String::new());
+    }
+    process.stdout.write_all(stdout.as_bytes()).await?;
+    process.stderr.write_all(stderr.as_bytes()).await?;
+    Ok(code)
+}
+
 impl Host {
-    /// Whether there is a program of this name.
-    fn knows(&self, program: &str) -> bool {
-        HELP.split_whitespace().any(|known| known == program) && program != "help" && program != "exit"
-    }
-
-    async fn reply(&self, process: &mut Process, reply: Reply) -> io::Result<u8> {
-        let Reply { mut stdout, mut stderr, code, .. } = reply;
-        if process.tty() {
-            stdout.push_str(&stderr);
-            (stdout, stderr) = (stdout.replace('\n', "\r\n"), String::new());
-        }
-        process.stdout.write_all(stdout.as_bytes()).await?;
-        process.stderr.write_all(stderr.as_bytes()).await?;
-        Ok(code)
-    }
-
     /// A shell that reads its commands from a pipe.
     async fn script(&self, process: &mut Process) -> io::Result<u8> {
         let mut code = 0;
         while let Some(line) = read_line(process, false).await? {
             let reply = self.line(&line);
             let exit = reply.exit;
-            code = self.reply(process, reply).await?;
+            code = send(process, reply).await?;
             if exit {
                 break;
             }
@@ -123,7 +124,7 @@ impl Host {
             let Some(line) = read_line(process, true).await? else { break };
             let reply = self.line(&line);
             let exit = reply.exit;
-            code = self.reply(process, reply).await?;
+            code = send(process, reply).await?;
             if exit {
                 break;
             }
@@ -186,11 +187,10 @@ impl Host {
                 said(format!("PID   USER     TIME  COMMAND\n    1 root      0:07 /{}\n", self.container))
             }
             ["pwd"] => said("/\n".to_owned()),
-            ["cat" | "head" | "true" | "sleep" | "sh" | "bash", ..] => Reply::default(),
+            [] | ["cat" | "head" | "true" | "sleep" | "sh" | "bash", ..] => Reply::default(),
             ["uname", ..] => said("Linux\n".to_owned()),
             ["whoami"] => said("root\n".to_owned()),
             [unknown, ..] => failed(format!("sh: {unknown}: not found\n"), 127),
-            [] => Reply::default(),
         }
     }
 }

@@ -1,7 +1,49 @@
 //! An API server inside the process, for tests and demos, with faults on demand.
+//!
+//! [`FakeCluster`] speaks real HTTP and websockets on loopback, so that all of a program's client is under test. It is a
+//! test double: as much server as clients of the built-in kinds and of custom resources need, held against a real API
+//! server of Kubernetes 1.36 by several hundred requests to both.
+//!
+//! - Objects: get, list with selectors, pages and versions, watch, create, update, patch, apply, delete with finalizers, the
+//!   `status` and `scale` subresources, `Table` and `PartialObjectMetadata` answers, discovery, CRDs.
+//! - Pods: logs, exec, attach and port-forward, played by closures; see [`Container`] and [`Pod`].
+//! - [`Faults`]: cut, stall, slow, refuse, expire, restart. [`Rule`]: what users may do. [`RequestRecord`]: what was asked.
+//!
+//! # What is not there
+//! - Whatever a controller, scheduler or kubelet does: a Deployment makes no pods, a pod's status is what was written. Of
+//!   the garbage collector there is that dependents go with the last of their owners.
+//! - Admission, quotas, CRD schemas (neither pruning nor checks), and most of the defaults and checks of built-in kinds'
+//!   fields: objects stay as they were written. The metadata are checked.
+//! - Conversion: the versions of a kind differ in `apiVersion` only.
+//! - `managedFields` of any but apply, and its conflicts; strategic merge patch and apply know the keys of well-known
+//!   lists only.
+//! - Columns of kinds that have no [`Columns`](crate::columns::Columns): their tables have names and times.
+//! - `OpenAPI` documents (`kubectl create` and `apply` need `--validate=false`), TLS, HTTP/2, protobuf, aggregated APIs.
+//!
+//! ```
+//! use k8s_openapi::api::core::v1::Pod;
+//! use kube::{Api, ResourceExt, api::ListParams};
+//! use kube_ext::fake::{Calls, FakeCluster, Fault};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = FakeCluster::builder()
+//!     .yaml("{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {containers: [{name: app}]}}")
+//!     .start()
+//!     .await?;
+//! let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
+//!
+//! cluster.faults().add(Calls::verb("list").resource("pods").nth(2), Fault::forbidden());
+//! assert_eq!(pods.list(&ListParams::default()).await?.items[0].name_any(), "web-0");
+//! assert!(pods.list(&ListParams::default()).await.unwrap_err().to_string().contains("is forbidden"));
+//! assert_eq!(cluster.requests().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
 mod access;
 mod body;
+mod builder;
 mod discovery;
 mod faults;
 mod kinds;
@@ -19,57 +61,31 @@ mod table;
 mod user;
 mod write;
 
-use std::{
-    collections::BTreeMap,
-    fmt, io,
-    net::SocketAddr,
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use kube::{Client, Config};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use serde_json::Value;
 
-pub use self::pods::{Connection, Container, Exit, Output, Pod, Process, Resizes, Stdin, TerminalSize};
-use self::{
-    access::Access, faults::Plan, kinds::Kinds, pods::Pods, port::Port, requests::Requests, server::Shared,
-    status::Failure, store::Store,
-};
 pub use self::{
     access::Rule,
+    builder::Builder,
     faults::{Calls, Fault, FaultHandle, Faults},
+    pods::{Connection, Container, Exit, Output, Pod, Process, Resizes, Stdin, TerminalSize},
     requests::RequestRecord,
 };
+use self::{server::Shared, status::Failure};
 use crate::yaml;
 
-/// How many bytes of past writes a cluster remembers for watches, unless told otherwise.
-const HISTORY_BYTES: usize = 64 * 1024 * 1024;
-
-/// How often a watch sends a bookmark, unless told otherwise; as often as the API server.
-const BOOKMARKS: Duration = Duration::from_secs(60);
-
-/// Namespaces that are in every cluster.
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
-
-/// An API server inside the process.
+/// An API server inside the process; see the [module](self).
+///
+/// It listens on a port of loopback and ends with this: connections drop, and whatever it started stops. There is no global
+/// state: a process can have many. Memory is bounded by the objects, by the history for watches
+/// ([`history_bytes`](Builder::history_bytes)), by the requests that are remembered
+/// ([`keep_requests`](Builder::keep_requests)) and by the logs ([`Container::log_limit`]).
 pub struct FakeCluster {
     shared: Arc<Shared>,
     address: SocketAddr,
-}
-
-/// What a [`FakeCluster`] starts with.
-#[derive(Debug)]
-pub struct Builder {
-    manifests: Vec<String>,
-    objects: Vec<serde_json::Result<Value>>,
-    history_bytes: usize,
-    bookmarks: Duration,
-    seed: u64,
-    users: BTreeMap<String, Vec<Rule>>,
-    kept_requests: usize,
 }
 
 /// Why a [`FakeCluster`] could not do what it was asked to.
@@ -104,31 +120,91 @@ pub enum Error {
 }
 
 impl FakeCluster {
-    /// A cluster to be.
+    /// A cluster to be. It will have the namespaces that every cluster has, and nothing else.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = kube_ext::fake::FakeCluster::builder().start().await?;
+    /// assert_eq!(cluster.client()?.apiserver_version().await?.minor, "36");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
-        Builder {
-            manifests: Vec::new(),
-            objects: Vec::new(),
-            history_bytes: HISTORY_BYTES,
-            bookmarks: BOOKMARKS,
-            seed: 0,
-            users: BTreeMap::new(),
-            kept_requests: requests::KEPT,
-        }
+        Builder::new()
     }
 
-    /// A client that may do everything.
+    /// A client that may do everything. Its default namespace is `default`.
+    ///
+    /// # Errors
+    /// [`Error::Client`] if kube cannot build it.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Namespace;
+    /// use kube::{Api, api::ListParams};
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let namespaces: Api<Namespace> = Api::all(cluster.client()?);
+    /// assert_eq!(namespaces.list(&ListParams::default()).await?.items.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn client(&self) -> Result<Client, Error> {
-        self.connect(&self.url(None))
+        Self::connect(&self.url(None))
     }
 
-    /// A client of a user.
+    /// A client of a user, who may do what [`Builder::user`] or [`allow`](Self::allow) say.
+    ///
+    /// # Errors
+    /// [`Error::Client`] if kube cannot build it.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Namespace;
+    /// use kube::{Api, api::ListParams};
+    /// use kube_ext::fake::FakeCluster;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let namespaces: Api<Namespace> = Api::all(cluster.client_as("nobody")?);
+    /// assert!(namespaces.list(&ListParams::default()).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn client_as(&self, user: &str) -> Result<Client, Error> {
-        self.connect(&self.url(Some(user)))
+        Self::connect(&self.url(Some(user)))
     }
 
     /// Puts an object into the cluster as it is, status included, and returns it as it is kept: what is missing (uid,
-    /// creation time, namespace) is filled in. An object that is there already is replaced.
+    /// creation time, namespace) is filled in. An object that is there already is replaced. Watches see it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the cluster does not take it, such as an object of a kind that it does not serve;
+    /// [`Error::Json`] if its JSON is no `K`.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube::{Api, ResourceExt};
+    /// use kube_ext::{fake::FakeCluster, prelude::*};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = FakeCluster::builder().start().await?;
+    /// let pod: Pod = serde_json::from_value(json!({
+    ///     "metadata": {"name": "web-0"},
+    ///     "spec": {"containers": [{"name": "app"}]},
+    ///     "status": {"phase": "Running"},
+    /// }))?;
+    /// assert!(cluster.apply(&pod)?.uid().is_some());
+    /// let pods: Api<Pod> = Api::default_namespaced(cluster.client()?);
+    /// assert_eq!(pods.get("web-0").await?.status().to_string(), "Running");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn apply<K: Serialize + DeserializeOwned>(&self, object: &K) -> Result<K, Error> {
         let value = serde_json::to_value(object).map_err(Error::Json)?;
         serde_json::from_value(seed(&self.shared, value)?).map_err(Error::Json)
@@ -141,7 +217,7 @@ impl FakeCluster {
         }
     }
 
-    fn connect(&self, url: &str) -> Result<Client, Error> {
+    fn connect(url: &str) -> Result<Client, Error> {
         let uri = url.parse().map_err(|err| Error::Client(kube::Error::HttpError(http::Error::from(err))))?;
         Client::try_from(Config::new(uri)).map_err(Error::Client)
     }
@@ -156,75 +232,6 @@ impl fmt::Debug for FakeCluster {
 impl Drop for FakeCluster {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-    }
-}
-
-impl Builder {
-    /// Adds the objects of manifests: YAML or JSON, of many documents.
-    #[must_use]
-    pub fn yaml(mut self, manifests: impl Into<String>) -> Self {
-        self.manifests.push(manifests.into());
-        self
-    }
-
-    /// Adds objects, with `apiVersion` and `kind`.
-    #[must_use]
-    pub fn objects<K: Serialize>(mut self, objects: impl IntoIterator<Item = K>) -> Self {
-        self.objects.extend(objects.into_iter().map(serde_json::to_value));
-        self
-    }
-
-    /// How often a watch that asks for bookmarks gets one: every minute unless told otherwise. It gets one more two seconds
-    /// before its end, and one after the initial events, as from the API server.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), kube_ext::fake::Error> {
-    /// use std::time::Duration;
-    /// use kube_ext::fake::FakeCluster;
-    ///
-    /// let cluster = FakeCluster::builder().bookmarks(Duration::from_millis(100)).start().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn bookmarks(mut self, every: Duration) -> Self {
-        self.bookmarks = every;
-        self
-    }
-
-    /// Starts the cluster on the current tokio runtime.
-    pub async fn start(self) -> Result<FakeCluster, Error> {
-        let port = Port::reserve().map_err(Error::Listen)?;
-        let address = port.address();
-        let stop = CancellationToken::new();
-        let shared = Arc::new(Shared {
-            store: Store::new(self.history_bytes, self.seed),
-            kinds: RwLock::new(Kinds::built_in()),
-            access: Access::new(self.users),
-            plan: Arc::new(Plan::default()),
-            requests: Requests::new(self.kept_requests),
-            pods: Pods::default(),
-            port,
-            accepting: Mutex::new(None),
-            bookmarks: self.bookmarks,
-            connections: RwLock::new(stop.child_token()),
-            stop,
-        });
-        let cluster = FakeCluster { shared, address };
-        for name in NAMESPACES {
-            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            seed(&cluster.shared, namespace)?;
-        }
-        for object in self.manifests.iter().flat_map(|text| yaml::manifests(text.as_bytes())) {
-            let object = object.map_err(Error::Manifest)?;
-            seed(&cluster.shared, serde_json::to_value(object).map_err(Error::Json)?)?;
-        }
-        for object in self.objects {
-            seed(&cluster.shared, object.map_err(Error::Json)?)?;
-        }
-        server::listen(&cluster.shared).await.map_err(Error::Listen)?;
-        Ok(cluster)
     }
 }
 

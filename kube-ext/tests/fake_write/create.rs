@@ -65,8 +65,8 @@ async fn dry_run_keeps_nothing() {
     assert_eq!(server.version().await, before);
 }
 
-/// The words of the real server.
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 async fn refusals_have_the_servers_words() {
     let server = Server::start().await;
     server.config_map(json!({"name": "there"})).await;

@@ -82,7 +82,7 @@ async fn strategic_merge_patch_merges_lists_by_key() {
     ]);
     let spec = json!({"template": {"spec": {"containers": containers, "tolerations": [{"key": "t"}]}}});
     server.post(DEPLOYMENTS, json!({"metadata": {"name": "d", "finalizers": ["a/b"]}, "spec": spec})).await;
-    let path = format!("{DEPLOYMENTS}/d");
+    let deployment = format!("{DEPLOYMENTS}/d");
     let patch = json!({
         "metadata": {"finalizers": ["q/w"]},
         "spec": {"template": {"spec": {
@@ -93,7 +93,7 @@ async fn strategic_merge_patch_merges_lists_by_key() {
             "tolerations": [{"key": "u"}],
         }}},
     });
-    let (code, object) = server.send("PATCH", &path, STRATEGIC, &patch.to_string()).await;
+    let (code, object) = server.send("PATCH", &deployment, STRATEGIC, &patch.to_string()).await;
     assert_eq!(code, 200, "{object}");
     assert_eq!(object["metadata"]["finalizers"], json!(["q/w", "a/b"]));
     // What is patched comes first, as on the real server.
@@ -112,7 +112,7 @@ async fn strategic_merge_patch_merges_lists_by_key() {
             "containers": [{"name": "x", "image": "1"}, {"name": "b", "$patch": "delete"}],
         }}},
     });
-    let (_, object) = server.send("PATCH", &path, STRATEGIC, &patch.to_string()).await;
+    let (_, object) = server.send("PATCH", &deployment, STRATEGIC, &patch.to_string()).await;
     assert_eq!(object["metadata"]["finalizers"], json!(["a/b"]));
     assert_eq!(names(&object, &format!("{POD}/containers")), ["x", "a", "n", "c"]);
 }

@@ -68,6 +68,10 @@ fn access(call: &Call, review: &Value) -> Result<Value, Failure> {
         let cause = Cause { reason: "FieldValueInvalid", message, field: field.to_owned() };
         Failure::invalid(&call.info.group, "", "", vec![cause])
     };
+    let metadata = review.get("metadata").and_then(Value::as_object).into_iter().flatten();
+    if metadata.into_iter().any(|(field, value)| field != "managedFields" && !value.is_null()) {
+        return Err(invalid("metadata", "{}", "must be empty"));
+    }
     let attributes = |pointer| review.pointer(pointer).and_then(Value::as_object);
     let resource = attributes("/spec/resourceAttributes");
     let path = attributes("/spec/nonResourceAttributes");

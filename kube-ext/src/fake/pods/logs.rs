@@ -13,6 +13,7 @@ use super::{
         request::Query,
         server::Call,
         status::{Cause, Failure},
+        table::Form,
     },
     log::Run,
     place::{Life, Place},
@@ -33,6 +34,8 @@ pub(super) struct Options {
 }
 
 pub(super) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
+    // A log is text, and yet asked for like an object.
+    Form::of(&call.headers)?;
     let query = &call.info.query;
     let options = Options::parse(query)?;
     options.check(&call.info.name, query)?;

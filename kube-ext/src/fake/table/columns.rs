@@ -87,6 +87,11 @@ impl Columns {
         &self.definitions
     }
 
+    /// Whether these are the columns of kinds that have none of their own.
+    pub(crate) fn are_default(&self) -> bool {
+        matches!(self.source, Source::Default)
+    }
+
     pub(crate) fn cells(&self, object: &Stored, now: DateTime<Utc>) -> Vec<Value> {
         match &self.source {
             Source::BuiltIn(types, cells) => {

@@ -93,7 +93,10 @@ impl Printer {
             metadata.entry("continue").or_insert_with(|| "".into());
         }
         let metadata = Value::from(metadata);
-        let head = format!(r#"{{{},"metadata":{metadata},{items}:["#, self.list_type_fields);
+        // The default table of nothing has not even an empty list of rows.
+        let is_null = objects.is_empty() && self.columns.as_ref().is_some_and(Columns::are_default);
+        let (begin, end) = if is_null { ("null", "}\n") } else { ("[", "]}\n") };
+        let head = format!(r#"{{{},"metadata":{metadata},{items}:{begin}"#, self.list_type_fields);
         let items = objects.into_iter().enumerate().map(move |(index, object)| {
             let mut item = self.item(&object);
             if index > 0 {
@@ -102,7 +105,7 @@ impl Printer {
             Bytes::from(item)
         });
         let head = stream::iter([Bytes::from(head)]);
-        head.chain(stream::iter(items)).chain(stream::iter([Bytes::from_static(b"]}\n")]))
+        head.chain(stream::iter(items)).chain(stream::iter([Bytes::from(end)]))
     }
 
     fn item(&self, object: &Stored) -> Vec<u8> {

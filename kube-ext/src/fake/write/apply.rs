@@ -73,7 +73,7 @@ pub(super) fn apply(
     });
     managers.push(match unchanged {
         Some(own) if same => own,
-        _ => manager.entry(fields),
+        _ => manager.entry(&fields),
     });
     new.set("managedFields", managers);
     new
@@ -106,7 +106,7 @@ impl Manager<'_> {
         (text("manager"), text("operation"), text("subresource")) == (self.name, "Apply", self.subresource)
     }
 
-    fn entry(&self, fields: Value) -> Value {
+    fn entry(&self, fields: &Value) -> Value {
         let mut entry = json!({
             "manager": self.name, "operation": "Apply", "apiVersion": self.api_version, "time": self.time,
             "fieldsType": "FieldsV1", "fieldsV1": fields,
@@ -189,7 +189,8 @@ fn remove_field(fields: &mut Value, path: &[String]) -> bool {
 /// The place of an item that a step names.
 fn place(list: &[Value], step: &str) -> Option<usize> {
     if let Some(value) = step.strip_prefix("v:") {
-        return list.iter().position(|item| item.to_string() == value);
+        let value: Value = serde_json::from_str(value).ok()?;
+        return list.iter().position(|item| *item == value);
     }
     let key: Map<String, Value> = serde_json::from_str(step.strip_prefix("k:")?).ok()?;
     let names: Vec<_> = key.keys().cloned().collect();

@@ -102,9 +102,9 @@ pub(super) fn validate(kind: &Kind, object: &Object) -> Result<(), Failure> {
 fn internal(version: &Value, all: &[Value]) -> String {
     let value =
         |field: &str, missing: &str| version.get(field).map_or_else(|| missing.to_owned(), Value::to_string);
-    let own = |field: &str| match all.iter().all(|other| other.get(field) == version.get(field)) {
-        true => "null".to_owned(),
-        false => value(field, "null"),
+    let own = |field: &str| {
+        let same = all.iter().all(|other| other.get(field) == version.get(field));
+        if same { "null".to_owned() } else { value(field, "null") }
     };
     let parts = [
         ("Name", value("name", "\"\"")),

@@ -286,17 +286,17 @@ pub(super) fn yaml(body: &[u8]) -> Result<Value, String> {
 /// What the server shows of a body that it cannot read.
 fn summary(body: &[u8]) -> String {
     const MOST: usize = 30;
-    let (text, rest) = match body {
+    let start = body.get(..MOST).unwrap_or(body);
+    let text = match body {
         [] => return "<empty>".to_owned(),
-        [b'{', ..] => {
-            (String::from_utf8_lossy(body.get(..MOST).unwrap_or(body)).into_owned(), body.len() > MOST)
-        }
-        _ => {
-            let hex: String = body.iter().take(MOST).map(|byte| format!("{byte:02x}")).collect();
-            (hex.chars().take(MOST).collect(), body.len() > MOST)
-        }
+        [b'{', ..] => String::from_utf8_lossy(start).into_owned(),
+        _ => start.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hex_digit).collect(),
     };
-    if rest { format!("{text} ...") } else { text }
+    if body.len() > MOST { format!("{text} ...") } else { text }
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or_default()
 }
 
 pub(super) fn go_type(value: &Value) -> &'static str {

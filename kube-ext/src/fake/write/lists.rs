@@ -1,6 +1,6 @@
 //! How maps and lists are merged: as wholes, as sets, or item by item.
 //!
-//! Custom resources say so in their schema. For built-in kinds it is in the server's OpenAPI document, which is not here:
+//! Custom resources say so in their schema. For built-in kinds it is in the server's `OpenAPI` document, which is not here:
 //! the well-known fields are listed by name, all others are taken as wholes.
 use std::borrow::Cow;
 

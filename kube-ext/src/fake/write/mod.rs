@@ -1,7 +1,16 @@
 //! create, update, patch, delete and deletecollection, of objects and their `status`.
 //!
-//! What the API server's controllers do at once after a write (garbage collection, namespaces, CRDs) is done here in the
+//! What the API server's controllers do a moment after a write (garbage collection, namespaces, CRDs) is done here in the
 //! same transaction, see [`collect`].
+//!
+//! Not as on the real server:
+//! - Specs are taken as they are: no defaults, no rules but those of [`own`] and [`crd`], no schema of custom resources.
+//!   Fields that the kind does not have stay, without a warning, and `fieldValidation` does nothing.
+//! - Only apply records a manager; there are no conflicts between managers, as if all of them forced.
+//! - Which lists of built-in kinds are merged item by item is known for well-known fields, see [`lists`].
+//! - A namespace or CRD that is to go says so in its phase or its conditions, but not how far it is.
+//! - No admission: no quotas, no default service account, no webhooks; evictions ask no disruption budget.
+//! - No protobuf.
 mod apply;
 mod collect;
 mod crd;

@@ -1,4 +1,4 @@
-//! Rules of kinds that are used everywhere: ConfigMaps, Secrets, the containers and the quality of service of pods. Other
+//! Rules of kinds that are used everywhere: config maps, secrets, the containers and the quality of service of pods. Other
 //! kinds' specs are taken as they are.
 use base64::{DecodeError, Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::fake::{kinds::Kind, status::Cause};
 
-/// Rules of the keys of ConfigMaps and Secrets (`IsConfigMapKey`).
+/// Rules of the keys of config maps and secrets (`IsConfigMapKey`).
 const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
      'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
@@ -136,24 +136,24 @@ fn quality_of_service(pod: &Object) -> &'static str {
     let lists = ["/spec/containers", "/spec/initContainers"];
     let containers = lists.iter().filter_map(|list| pod.pointer(list)?.as_array()).flatten();
     let resources: Vec<_> = containers.map(|container| container.get("resources")).collect();
-    let amounts = |of: &Option<&Value>, which: &str| -> Map<String, Value> {
+    let amounts = |of: Option<&Value>, which: &str| -> Map<String, Value> {
         let all = of.and_then(|resources| resources.get(which)?.as_object()).into_iter().flatten();
         let zero = |amount: &Value| amount == "0" || amount == 0;
         let counted = all.filter(|(name, amount)| COUNTED.contains(&name.as_str()) && !zero(amount));
         counted.map(|(name, amount)| (name.clone(), amount.clone())).collect()
     };
-    let guaranteed = |resources: &Option<&Value>| {
+    let guaranteed = |resources: Option<&Value>| {
         let (limits, requests) = (amounts(resources, "limits"), amounts(resources, "requests"));
         // What is not requested is requested as much as it is limited to.
         limits.len() == COUNTED.len()
             && requests.iter().all(|(name, amount)| limits.get(name) == Some(amount))
     };
-    let best_effort = |resources: &Option<&Value>| {
+    let best_effort = |resources: Option<&Value>| {
         amounts(resources, "limits").is_empty() && amounts(resources, "requests").is_empty()
     };
-    if resources.iter().all(best_effort) {
+    if resources.iter().copied().all(best_effort) {
         "BestEffort"
-    } else if resources.iter().all(guaranteed) {
+    } else if resources.iter().copied().all(guaranteed) {
         "Guaranteed"
     } else {
         "Burstable"

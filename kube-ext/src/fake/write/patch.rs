@@ -81,7 +81,7 @@ fn patched(kind: &Kind, patch_type: Type, before: &Stored, body: &[u8]) -> Resul
         object.insert("apiVersion".to_owned(), kind.api_version().into());
         object.insert("kind".to_owned(), kind.kind.clone().into());
     }
-    typed(kind, tree(patch_type, value, body)?)
+    typed(kind, &tree(patch_type, value, body)?)
 }
 
 /// A tree after a patch. What is applied to it is merged.
@@ -117,10 +117,9 @@ pub(super) fn tree(patch_type: Type, mut value: Value, body: &[u8]) -> Result<Va
 }
 
 /// A patched tree as an object of the kind.
-fn typed(kind: &Kind, value: Value) -> Result<Object, Failure> {
+fn typed(kind: &Kind, value: &Value) -> Result<Object, Failure> {
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
-    let json = value.to_string();
-    let wrong = |why: &str| Failure::invalid("", "", "", vec![invalid("patch", &json, why)]);
+    let wrong = |why: &str| Failure::invalid("", "", "", vec![invalid("patch", &value.to_string(), why)]);
     if kind.custom.is_some() {
         let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         input::custom_kind(kind, text("kind"), name)?;
@@ -196,7 +195,7 @@ fn applied(
     if value.pointer("/metadata/managedFields").is_some_and(|managed| *managed != json!([])) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    let mut applied = typed(kind, value)?;
+    let mut applied = typed(kind, &value)?;
     if applied.name().is_empty() && before.is_some() {
         applied.set("name", key.name.clone());
     }

@@ -111,7 +111,7 @@ impl Paths {
             .filter_map(|field| Some((field.to_owned(), value.get("metadata")?.get(field)?.clone())))
             .collect();
         let mut status = json!({"replicas": number(&self.status)});
-        let selector = self.selector.as_ref().and_then(|path| value.pointer(path)).and_then(selector);
+        let selector = self.selector.as_ref().and_then(|path| value.pointer(path)).map(selector);
         if let (Some(selector), Some(status)) = (selector, status.as_object_mut()) {
             status.insert("selector".to_owned(), selector.into());
         }
@@ -136,9 +136,9 @@ fn scale_kind(kind: &Kind) -> Kind {
 }
 
 /// A selector as a text: it is one already, or a map of labels, or a `LabelSelector`.
-fn selector(selector: &Value) -> Option<String> {
+fn selector(selector: &Value) -> String {
     if let Some(text) = selector.as_str() {
-        return Some(text.to_owned());
+        return text.to_owned();
     }
     let is_label_selector =
         ["matchLabels", "matchExpressions"].iter().any(|part| selector.get(part).is_some());
@@ -162,7 +162,7 @@ fn selector(selector: &Value) -> Option<String> {
         parts.push((key.to_owned(), part));
     }
     parts.sort();
-    Some(parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(","))
+    parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(",")
 }
 
 /// Sets a value in a tree, and makes the objects on the way to it.
