@@ -36,8 +36,7 @@ pub(super) async fn exec(host: Host, mut process: Process) -> Exit {
     let argv: Vec<_> = argv.iter().map(String::as_str).collect();
     let ended = match argv.as_slice() {
         ["cat"] => tokio::io::copy(&mut process.stdin, &mut process.stdout).await.map(|_| 0),
-        ["sh" | "bash"] if process.tty() => host.terminal(&mut process).await,
-        ["sh" | "bash"] => host.script(&mut process).await,
+        ["sh" | "bash"] => host.shell(&mut process).await,
         [program, ..] if is_known(program) => send(&mut process, host.command(&argv)).await,
         [program, ..] => return Exit::not_found(program),
         [] => return Exit::not_found(""),
@@ -102,34 +101,21 @@ async fn send(process: &mut Process, reply: Reply) -> io::Result<u8> {
 }
 
 impl Host {
-    /// A shell that reads its commands from a pipe.
-    async fn script(&self, process: &mut Process) -> io::Result<u8> {
-        let mut code = 0;
-        while let Some(line) = read_line(process, false).await? {
-            let reply = self.line(&line);
-            let exit = reply.exit;
-            code = send(process, reply).await?;
-            if exit {
-                break;
-            }
-        }
-        Ok(code)
-    }
-
-    /// A shell with a prompt.
-    async fn terminal(&self, process: &mut Process) -> io::Result<u8> {
-        let mut code = 0;
+    /// A shell that reads its commands; on a terminal it has a prompt.
+    async fn shell(&self, process: &mut Process) -> io::Result<u8> {
+        let (mut code, on_terminal) = (0, process.tty());
         loop {
-            process.stdout.write_all(b"/ # ").await?;
-            let Some(line) = read_line(process, true).await? else { break };
+            if on_terminal {
+                process.stdout.write_all(b"/ # ").await?;
+            }
+            let Some(line) = read_line(process, on_terminal).await? else { return Ok(code) };
             let reply = self.line(&line);
             let exit = reply.exit;
             code = send(process, reply).await?;
             if exit {
-                break;
+                return Ok(code);
             }
         }
-        Ok(code)
     }
 
     /// Runs a line: commands, one after the other, separated by semicolons.
