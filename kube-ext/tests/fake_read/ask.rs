@@ -64,10 +64,10 @@ pub(crate) fn names(list: &Value) -> Vec<String> {
     list["items"].as_array().unwrap().iter().map(name).collect()
 }
 
-pub(crate) fn config_map(namespace: &str, name: &str, labels: Value) -> Value {
+pub(crate) fn config_map(namespace: &str, name: &str, labels: impl Into<Value>) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels}, "data": {"key": "value"},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels.into()}, "data": {"key": "value"},
     })
 }
 

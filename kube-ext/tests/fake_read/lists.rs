@@ -26,16 +26,12 @@ async fn selected(
     parameter: &str,
     selector: &str,
 ) -> Result<Vec<String>, String> {
-    let selector: String = form_urlencoded(selector);
+    let selector: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
     let answer = get(client, &format!("{path}?{parameter}={selector}")).await;
-    match answer["kind"] == "Status" {
-        true => Err(answer["message"].as_str().unwrap().to_owned()),
-        false => Ok(names(&answer)),
+    match answer["kind"].as_str() {
+        Some("Status") => Err(answer["message"].as_str().unwrap().to_owned()),
+        _ => Ok(names(&answer)),
     }
-}
-
-fn form_urlencoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 #[tokio::test]
