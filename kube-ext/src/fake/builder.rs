@@ -130,7 +130,8 @@ impl Builder {
     }
 
     /// How often a watch that asks for bookmarks gets one: every minute unless told otherwise. It gets one more two seconds
-    /// before its end, and one after the initial events, as from the API server.
+    /// before its end, and one after the initial events, as from the API server. Until something is written, a watch
+    /// that starts from a version gets none: there is nothing later to tell.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

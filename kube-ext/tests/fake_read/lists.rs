@@ -26,17 +26,12 @@ async fn selected(
     parameter: &str,
     selector: &str,
 ) -> Result<Vec<String>, String> {
-    let selector: String = form_urlencoded(selector);
+    let selector: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
     let answer = get(client, &format!("{path}?{parameter}={selector}")).await;
-    if answer["kind"] == "Status" {
-        Err(answer["message"].as_str().unwrap().to_owned())
-    } else {
-        Ok(names(&answer))
+    match answer["kind"].as_str() {
+        Some("Status") => Err(answer["message"].as_str().unwrap().to_owned()),
+        _ => Ok(names(&answer)),
     }
-}
-
-fn form_urlencoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! watch: what is there, and what happens from then on.
 //!
-//! A watch reads the store's history as its client reads the answer: it has no queue of its own, so a slow client costs
-//! nothing. One that is slower than the history is long is told so (410 Expired), and has to list again.
+//! A watch reads the store's history as its client reads the answer. It has no queue of its own: beside the objects that
+//! it starts with, it holds a hundred events at most. A client that is slower than the history is long is told so (410
+//! Expired), and has to list again.
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
