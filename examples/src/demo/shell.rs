@@ -50,6 +50,9 @@ const END: u8 = 0x04;
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
+/// What is longer loses its end, as on a terminal.
+const MAX_LINE: usize = 4096;
+
 /// A line without its end; nothing at the end of the input. A terminal sees what it types.
 async fn read_line(process: &mut Process, echo: bool) -> io::Result<Option<String>> {
     let mut line = Vec::new();
@@ -74,10 +77,11 @@ async fn read_line(process: &mut Process, echo: bool) -> io::Result<Option<Strin
                     b""
                 }
             }
-            byte => {
+            byte if line.len() < MAX_LINE => {
                 line.push(byte);
                 &[byte]
             }
+            _ => b"",
         };
         if echo {
             process.stdout.write_all(seen).await?;
