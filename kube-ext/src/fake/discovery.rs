@@ -55,9 +55,7 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         _ => return Ok(no_such_path()),
     };
     if !matches!(call.info.verb.as_str(), "get" | "head") {
-        return Err(Failure::method_not_allowed(
-            "the server does not allow this method on the requested resource",
-        ));
+        return Err(Failure::method_not_allowed());
     }
     if !matches!(path.as_slice(), [] | ["apis"]) {
         check_representation(&call.headers, false)?;

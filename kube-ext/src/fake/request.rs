@@ -87,7 +87,8 @@ impl RequestInfo {
     }
 }
 
-fn decode(segment: &str) -> String {
+/// A part of a path without its escapes.
+pub(crate) fn decode(segment: &str) -> String {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 

@@ -92,7 +92,13 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).about(group, resource, name)
     }
 
-    pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
+    /// The path is there, but not for this method.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::unsupported("the server does not allow this method on the requested resource")
+    }
+
+    /// [`method_not_allowed`](Self::method_not_allowed) in other words.
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Self::general(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
     }
 

@@ -167,13 +167,14 @@ impl Store {
         at: Option<u64>,
     ) -> Result<(u64, Vec<Arc<Stored>>), Compacted> {
         let state = self.lock();
-        let mut found: BTreeMap<Key, Arc<Stored>> = state.range(resource, namespace);
+        let objects = state.range(resource, namespace).cloned();
         let Some(at) = at.filter(|at| *at < state.version) else {
-            return Ok((state.version, found.into_values().collect()));
+            return Ok((state.version, objects.collect()));
         };
         if at < state.compacted {
             return Err(Compacted { oldest: state.compacted });
         }
+        let mut found: BTreeMap<_, _> = objects.map(|stored| (stored.key.clone(), stored)).collect();
         // Take the later writes back, the last one first.
         for event in state.history.iter().rev().take_while(|event| event.version > at) {
             let key = &event.object.key;
@@ -238,19 +239,18 @@ impl Store {
 }
 
 impl State {
-    fn range(&self, resource: &Arc<str>, namespace: Option<&str>) -> BTreeMap<Key, Arc<Stored>> {
+    fn range(&self, resource: &str, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Stored>> {
         let first = Key {
-            resource: resource.clone(),
+            resource: resource.into(),
             namespace: namespace.unwrap_or_default().to_owned(),
             name: String::new(),
         };
         self.objects
             .range((Bound::Included(first), Bound::Unbounded))
-            .take_while(|(key, _)| {
-                key.resource == *resource && namespace.is_none_or(|namespace| namespace == key.namespace)
+            .take_while(move |(key, _)| {
+                *key.resource == *resource && namespace.is_none_or(|namespace| namespace == key.namespace)
             })
-            .map(|(key, stored)| (key.clone(), stored.clone()))
-            .collect()
+            .map(|(_, stored)| stored)
     }
 
     fn record(&mut self, event: Event) {
@@ -277,7 +277,7 @@ impl Transaction<'_> {
 
     /// The objects of a resource, of one namespace or of all, in order.
     pub(crate) fn list(&self, resource: &Arc<str>, namespace: Option<&str>) -> Vec<Arc<Stored>> {
-        self.state.range(resource, namespace).into_values().collect()
+        self.state.range(resource, namespace).cloned().collect()
     }
 
     /// All objects of a namespace, whatever their kind.

@@ -1,9 +1,9 @@
 //! How requests say whose they are: a path before all others, `/as/USER`. Credentials would not do, since kubectl sends none
 //! over plain HTTP.
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::FakeCluster;
+use super::{FakeCluster, request::decode};
 
 /// The user of requests that name none: it may do everything.
 pub(crate) const ADMIN: &str = "kubernetes-admin";
@@ -25,10 +25,6 @@ pub(crate) fn split(path: &str) -> (String, String) {
         Some((user, path)) => (decode(&decode(user)), format!("/{path}")),
         None => (ADMIN.to_owned(), path.to_owned()),
     }
-}
-
-fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 impl FakeCluster {

@@ -29,7 +29,7 @@ pub(crate) fn reviews(kind: &Kind) -> bool {
 /// JSON.
 pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
     let kind = call.kind()?;
-    let mut review = match kind.plural.as_str() {
+    let review = match kind.plural.as_str() {
         "selfsubjectaccessreviews" => access(call, &sent(call, kind)?)?,
         "selfsubjectrulesreviews" => rules(call, &sent(call, kind)?)?,
         "selfsubjectreviews" => {
@@ -38,11 +38,7 @@ pub(crate) fn review(call: &Call) -> Result<Response<Body>, Failure> {
         }
         _ => return Err(Failure::no_such_path()),
     };
-    if let Some(review) = review.as_object_mut() {
-        review.insert("kind".to_owned(), kind.kind.clone().into());
-        review.insert("apiVersion".to_owned(), kind.api_version().into());
-    }
-    Ok(body::json(StatusCode::CREATED, &review))
+    Ok(body::json(StatusCode::CREATED, &kind.typed(review)))
 }
 
 fn sent(call: &Call, kind: &Kind) -> Result<Value, Failure> {

@@ -178,7 +178,7 @@ pub(crate) fn answer(call: &Call, request: Request<Incoming>) -> Result<Response
     match call.method {
         Method::GET => (),
         Method::POST if !is_log => (),
-        _ => return Err(method_not_allowed()),
+        _ => return Err(Failure::method_not_allowed()),
     }
     if is_log {
         return logs::answer(call);
@@ -205,9 +205,4 @@ fn check_upgrade(call: &Call, place: &Place) -> Result<(), Failure> {
 fn no_protocol(call: &Call) -> Response<Body> {
     let is_spdy = socket::lists(&call.headers, header::UPGRADE, "SPDY/3.1");
     body::text(StatusCode::FORBIDDEN, if is_spdy { "this server has websockets only" } else { "" })
-}
-
-fn method_not_allowed() -> Failure {
-    let message = "the server does not allow this method on the requested resource";
-    Failure::method_not_allowed(message)
 }

@@ -6,7 +6,6 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{
-    method_not_allowed,
     options::{self, Options},
     page::Cursor,
     routing,
@@ -27,7 +26,7 @@ pub(crate) fn list(call: &Call) -> Result<Response<Body>, Failure> {
         return Ok(answer);
     }
     if !super::has(&kind.verbs, "list") {
-        return Err(method_not_allowed());
+        return Err(Failure::method_not_allowed());
     }
     let form = Form::of_list(&call.headers, kind)?.including(&info.query)?;
     let options = Options::of_list(kind, &info.query)?;

@@ -30,7 +30,9 @@ pub(crate) fn get(call: &Call) -> Result<Response<Body>, Failure> {
         // Of custom resources the server looks for all other paths below the name.
         (name, None) if !name.is_empty() && kind.custom.is_some() => return Err(missing()),
         (name, None) if !name.is_empty() => return Err(Failure::no_such_path()),
-        (_, Some(subresource)) if !has(&subresource.verbs, "get") => return Err(method_not_allowed()),
+        (_, Some(subresource)) if !has(&subresource.verbs, "get") => {
+            return Err(Failure::method_not_allowed());
+        }
         (_, Some(subresource)) if subresource.kind != kind.kind => return Err(Failure::no_such_path()),
         _ => {}
     }
@@ -61,12 +63,8 @@ fn routing(call: &Call, kind: &Kind, collection: bool) -> Option<Response<Body>>
     let refused = match kind.custom {
         _ if !fits => return Some(discovery::no_such_resource(call)),
         Some(_) => Ok(()),
-        None if call.method != Method::GET => Err(method_not_allowed()),
+        None if call.method != Method::GET => Err(Failure::method_not_allowed()),
         None => check_representation(&call.headers, collection),
     };
     refused.err().map(Failure::into_response)
-}
-
-fn method_not_allowed() -> Failure {
-    Failure::method_not_allowed("the server does not allow this method on the requested resource")
 }

@@ -48,13 +48,13 @@ pub(crate) fn watch(call: &Call) -> Result<Response<Body>, Failure> {
         return Ok(answer);
     }
     if !super::has(&kind.verbs, "list") {
-        return Err(super::method_not_allowed());
+        return Err(Failure::method_not_allowed());
     }
     let form = Form::of(&call.headers)?.including(&info.query)?;
     let options = Options::of_watch(kind, &info.query)?;
     if !super::has(&kind.verbs, "watch") {
         let message = format!("watch is not supported on resources of kind {:?}", info.resource);
-        return Err(Failure::method_not_allowed(message)
+        return Err(Failure::unsupported(message)
             .detail("group", &*kind.group)
             .detail("kind", &*kind.plural));
     }

@@ -1,7 +1,7 @@
 //! Objects that go, at once or when nothing holds them any more.
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{
     collect::Chore,
     crd, input, key, now,
     object::Object,
-    respond, strategy, success,
+    respond, strategy, success, timestamp,
     validate::{invalid, not_supported},
 };
 use crate::fake::{
@@ -380,8 +380,4 @@ fn shorten(pod: &mut Object, left: i64, grace: i64) -> Graceful {
     pod.set("deletionTimestamp", timestamp(end.max(now)));
     pod.set("deletionGracePeriodSeconds", grace);
     Graceful::Marked { grace }
-}
-
-fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

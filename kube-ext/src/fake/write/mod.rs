@@ -31,7 +31,7 @@ mod validate;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -68,8 +68,7 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     // A collection of all namespaces can be read, not written.
     let namespace_fits = !kind.namespaced || call.info.in_namespace;
     if !path_fits || !namespace_fits || !verbs.contains(&call.info.verb) {
-        let message = "the server does not allow this method on the requested resource";
-        return Err(Failure::method_not_allowed(message));
+        return Err(Failure::method_not_allowed());
     }
     match (call.info.verb.as_str(), call.info.subresource.as_str()) {
         ("create", "") => create::answer(call, kind),
@@ -99,12 +98,7 @@ pub(crate) fn seed(shared: &Shared, object: Value) -> Result<Value, Failure> {
     })?;
     let object = input::typed(&kind, object).map_err(Failure::bad_request)?;
     let (stored, _) = Writer::run(shared, false, |writer| writer.seed(&kind, object));
-    let mut value = stored?.value();
-    if let Some(value) = value.as_object_mut() {
-        value.insert("apiVersion".to_owned(), version.into());
-        value.insert("kind".to_owned(), name.into());
-    }
-    Ok(value)
+    Ok(kind.typed(stored?.value()))
 }
 
 /// Writes of one request, and what follows from them.
@@ -152,8 +146,7 @@ impl Writer<'_, '_> {
 
     fn put(&mut self, kind: &Kind, key: Key, object: Object) -> Arc<Stored> {
         if self.dry {
-            let version = object.text("resourceVersion").parse().unwrap_or(0);
-            return Arc::new(Stored::new(kind, key, version, object.into_value()));
+            return unwritten(kind, key, object);
         }
         self.transaction.put(kind, key, object.into_value())
     }
@@ -161,13 +154,18 @@ impl Writer<'_, '_> {
     /// Takes an object away. `object` is what it was last.
     fn remove(&mut self, kind: &Kind, key: &Key, object: Object) -> Arc<Stored> {
         if self.dry {
-            let version = object.text("resourceVersion").parse().unwrap_or(0);
-            return Arc::new(Stored::new(kind, key.clone(), version, object.into_value()));
+            return unwritten(kind, key.clone(), object);
         }
         let stored = self.transaction.remove(kind, key, object.into_value());
         self.chores.push_back(Chore::Removed(stored.clone()));
         stored
     }
+}
+
+/// What a write of nothing answers with: the object in the version that it had.
+fn unwritten(kind: &Kind, key: Key, object: Object) -> Arc<Stored> {
+    let version = object.text("resourceVersion").parse().unwrap_or(0);
+    Arc::new(Stored::new(kind, key, version, object.into_value()))
 }
 
 /// The key of the object that a path names.
@@ -177,7 +175,12 @@ fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
 }
 
 fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
+    timestamp(Utc::now())
+}
+
+/// A time as Kubernetes writes it.
+fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 fn respond(form: Form, kind: &Kind, code: StatusCode, object: &Stored) -> Response<Body> {

@@ -76,12 +76,7 @@ pub(super) fn answer(call: &Call, kind: &Kind) -> Result<Response<Body>, Failure
 
 /// The object after a JSON, merge or strategic merge patch.
 fn patched(kind: &Kind, patch_type: Type, before: &Stored, body: &[u8]) -> Result<Object, Failure> {
-    let mut value = before.value();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("apiVersion".to_owned(), kind.api_version().into());
-        object.insert("kind".to_owned(), kind.kind.clone().into());
-    }
-    typed(kind, &tree(patch_type, value, body)?)
+    typed(kind, &tree(patch_type, kind.typed(before.value()), body)?)
 }
 
 /// A tree after a patch. What is applied to it is merged.
