@@ -9,11 +9,15 @@
 //! | the age of something in kubectl's words | [`time::Age`] | |
 //! | Kubernetes' timestamps as [`chrono`]'s | [`time::TimeExt`] | |
 #![cfg_attr(
+    feature = "ws",
+    doc = "| a command in a container with its exit code, or attaching to one, like a local process | [`exec::ExecExt`] | `ws` |"
+)]
+#![cfg_attr(
     feature = "fake",
     doc = "| an API server inside the process, with faults on demand | [`fake::FakeCluster`] | `fake` |"
 )]
 //!
-//! All but the cluster are pure functions of an object: no client, no async, and whatever reads the clock has a twin
+//! Those without a feature are pure functions of an object: no client, no async, and whatever reads the clock has a twin
 //! that takes it. The cargo features are kube's by name (`client`, `ws`, `runtime`) and turn these on in kube; `full` is all of
 //! them, none is on by default. This crate picks no TLS stack, no version of k8s-openapi and no runtime.
 //!
@@ -40,7 +44,11 @@
 //! and a live one.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod columns;
+#[cfg(feature = "ws")]
+pub mod exec;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod go_float;
@@ -54,8 +62,14 @@ pub mod yaml;
 mod guides {
     #[doc = include_str!("../../README.md")]
     mod readme {}
+    #[cfg(feature = "fake")]
+    #[doc = include_str!("../../docs/client.md")]
+    mod client {}
     #[doc = include_str!("../../docs/columns.md")]
     mod columns {}
+    #[cfg(all(feature = "fake", feature = "ws"))]
+    #[doc = include_str!("../../docs/exec.md")]
+    mod exec {}
     #[cfg(feature = "fake")]
     #[doc = include_str!("../../docs/fake.md")]
     mod fake {}

@@ -1,6 +1,8 @@
 //! The traits, nothing else: `use kube_ext::prelude::*;`.
 
 pub use crate::columns::Columns;
+#[cfg(feature = "ws")]
+pub use crate::exec::ExecExt;
 pub use crate::pod::{ContainerExt, PodExt};
 pub use crate::time::TimeExt;
 pub use crate::yaml::Yaml;

@@ -6,12 +6,12 @@ use kube_ext::fake::FakeCluster;
 /// A cluster for one test.
 pub(crate) struct Cluster {
     pub(crate) client: Client,
-    _server: FakeCluster,
+    pub(crate) server: FakeCluster,
 }
 
 impl Cluster {
     pub(crate) async fn connect() -> Self {
         let server = FakeCluster::builder().start().await.expect("start");
-        Self { client: server.client().expect("client"), _server: server }
+        Self { client: server.client().expect("client"), server }
     }
 }

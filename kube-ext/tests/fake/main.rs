@@ -5,12 +5,16 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::large_futures,
     reason = "a test fails by panicking"
 )]
 
 mod bulk;
 mod cluster;
+mod node;
 
+#[path = "../cluster/exec/mod.rs"]
+mod exec;
 #[path = "../cluster/generate.rs"]
 mod generate;
 #[path = "../cluster/random_pods.rs"]

@@ -1,0 +1,339 @@
+//! A process in a container, and its pipes.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use kube::{api::TerminalSize, client::Connection};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    error::{Cause, Error, Operation, Stream},
+    pipes::{Ending, Pipes},
+    session::{self, Bounds},
+    status::ExitStatus,
+};
+
+/// The connection to a process, and the task that serves it, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Session {
+    pipes: Arc<Pipes>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// The ends of a session's pipes, where they were asked for.
+pub(super) type Ends = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
+
+impl Session {
+    pub(super) fn start(
+        connection: Connection,
+        operation: Arc<Operation>,
+        limit: usize,
+        wanted: [bool; 3],
+        bounds: Bounds,
+    ) -> (Self, Ends) {
+        let pipes = Arc::new(Pipes::new(operation, limit, wanted));
+        let task = AbortOnDropHandle::new(tokio::spawn(session::run(connection, pipes.clone(), bounds)));
+        let [stdin, stdout, stderr] = wanted;
+        let ends = (
+            stdin.then(|| ChildStdin(pipes.clone())),
+            stdout.then(|| ChildStdout(pipes.clone())),
+            stderr.then(|| ChildStderr(pipes.clone())),
+        );
+        (Self { pipes, _task: task }, ends)
+    }
+
+    pub(super) async fn ended(&self) -> Ending {
+        self.pipes.ended().await
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.pipes.ending()
+    }
+
+    pub(super) fn resize(&self, size: TerminalSize) {
+        self.pipes.resize(size);
+    }
+
+    pub(super) fn error(&self, cause: Cause) -> Error {
+        Error::new(&self.pipes.operation, cause)
+    }
+
+    /// Closes the connection, and waits for that.
+    pub(super) async fn kill(&self) {
+        self.pipes.killed.cancel();
+        let _ = self.pipes.ended().await;
+    }
+}
+
+/// A process that runs in a container, as [`Command::spawn`](super::Command::spawn) started it.
+///
+/// Its streams are there to be taken, as those of `tokio::process::Child`. Both outputs come through one connection: one that
+/// is not read holds up the other, as it would hold up the process. Here this cannot last: an output that nobody reads takes
+/// up to [`max_output`](super::Command::max_output) bytes while something else is awaited, so that reading one to its end and
+/// then the other works, as does [`wait`](Self::wait) first and reading then. A slow reader slows the process, and loses
+/// nothing.
+///
+/// Dropping it closes the connection, like [`kill`](Self::kill); whoever holds one of its streams then gets what has
+/// arrived, and an error.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # use kube_ext::fake::{Exit, FakeCluster};
+/// # let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {nodeName: node, containers: [{name: app}]}}";
+/// # let cluster = FakeCluster::builder().yaml(pod).start().await?;
+/// # cluster.container("default", "web-0", "app").on_exec(async |mut process| {
+/// #     let _ = tokio::io::copy(&mut process.stdin, &mut process.stdout).await;
+/// #     Exit::SUCCESS
+/// # });
+/// # let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(cluster.client()?);
+/// use kube_ext::exec::{ExecExt, Stdio};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let mut child = pods.command("web-0", "cat").stdin(Stdio::Piped).spawn().await?;
+/// let (mut stdin, mut stdout) = (child.stdin.take().ok_or("stdin")?, child.stdout.take().ok_or("stdout")?);
+/// stdin.write_all(b"meow").await?;
+/// stdin.shutdown().await?;
+/// let mut text = String::new();
+/// stdout.read_to_string(&mut text).await?;
+/// assert_eq!((text.as_str(), child.wait().await?.code()), ("meow", 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it closes the connection to the process"]
+pub struct Child {
+    /// Where the process reads, if [`stdin`](super::Command::stdin) was piped.
+    pub stdin: Option<ChildStdin>,
+    /// What it writes, unless it goes nowhere; with a terminal, all that it writes.
+    pub stdout: Option<ChildStdout>,
+    /// What it writes to stderr, unless it goes nowhere or the process has a terminal.
+    pub stderr: Option<ChildStderr>,
+    pub(super) session: Session,
+}
+
+impl Child {
+    pub(super) fn new((session, (stdin, stdout, stderr)): (Session, Ends)) -> Self {
+        Self { stdin, stdout, stderr, session }
+    }
+
+    /// An error of this process.
+    pub(super) fn error(&self, cause: Cause) -> Error {
+        self.session.error(cause)
+    }
+
+    /// Waits for the process to end. Stdin is closed first, if it is still here, so that a process which reads to the end of
+    /// it can end.
+    ///
+    /// Outputs that nobody has read are kept meanwhile, up to [`max_output`](super::Command::max_output) bytes each, and can
+    /// be read afterwards. It can be called again, and tells the same.
+    ///
+    /// # Errors
+    /// [`Cause::Lost`](super::Cause::Lost) when the connection ends without an exit status, and all others of
+    /// [`Cause`](super::Cause) that can happen to a process that has been started; among them the program that is not there,
+    /// since the node says so only now.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is lost when the future is dropped, and it can be called again.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # use kube_ext::{exec::ExecExt, fake::FakeCluster};
+    /// # let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {nodeName: node, containers: [{name: app}]}}";
+    /// # let cluster = FakeCluster::builder().yaml(pod).start().await?;
+    /// # cluster.container("default", "web-0", "app").on_command(|_| ("", "", 3));
+    /// # let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(cluster.client()?);
+    /// let mut child = pods.command("web-0", "false").spawn().await?;
+    /// assert_eq!(child.wait().await?.code(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
+        drop(self.stdin.take());
+        self.session.ended().await
+    }
+
+    /// How the process ended, if it is known to have ended: [`wait`](Self::wait) without waiting.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # use kube_ext::{exec::ExecExt, fake::{Exit, FakeCluster}};
+    /// # let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {nodeName: node, containers: [{name: app}]}}";
+    /// # let cluster = FakeCluster::builder().yaml(pod).start().await?;
+    /// # cluster.container("default", "web-0", "app").on_exec(|_| std::future::pending());
+    /// # let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(cluster.client()?);
+    /// let child = pods.command("web-0", "sleep").arg("1000").spawn().await?;
+    /// assert!(child.try_wait()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_wait(&self) -> Result<Option<ExitStatus>, Error> {
+        self.session.ending().transpose()
+    }
+
+    /// Tells the remote terminal its size, in characters. Without one ([`terminal`](super::Command::terminal)) it is ignored.
+    /// Only the last of several sizes is sure to be seen.
+    ///
+    /// ```
+    /// use kube::api::TerminalSize;
+    ///
+    /// fn wider(child: &kube_ext::exec::Child) {
+    ///     child.resize(TerminalSize { width: 132, height: 43 });
+    /// }
+    /// ```
+    pub fn resize(&self, size: TerminalSize) {
+        self.session.resize(size);
+    }
+
+    /// Closes the connection. From then on [`wait`](Self::wait) is an error, unless the exit status was there before.
+    ///
+    /// **The process may go on.** The protocol has no way to send a signal, and the node does not end a process because its
+    /// client is gone. It sees the end of its stdin if that was piped, unless it has a terminal. That is all it can rely on,
+    /// with a kubelet 1.36 and containerd 2.1: there is no SIGHUP, not even with a terminal, which stays open, and no SIGPIPE.
+    /// What it writes is lost, and once the node's pipe is full, after some 100 KiB, the write blocks for ever; or, if it was
+    /// writing just when the connection was closed, the node may have killed it.
+    ///
+    /// To end it, have it started by something that can be told to: `timeout 60 PROGRAM`, a loop that reads stdin, or a
+    /// second command with `kill`. With a terminal, a written `\x03` is Ctrl-C: SIGINT.
+    ///
+    /// # Cancel safety
+    /// The connection is closed in any case, at the latest when the child is dropped.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # use kube_ext::{exec::{Cause, ExecExt}, fake::FakeCluster};
+    /// # let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {nodeName: node, containers: [{name: app}]}}";
+    /// # let cluster = FakeCluster::builder().yaml(pod).start().await?;
+    /// # cluster.container("default", "web-0", "app").on_exec(|_| std::future::pending());
+    /// # let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(cluster.client()?);
+    /// let mut child = pods.command("web-0", "sleep").arg("1000").spawn().await?;
+    /// child.kill().await;
+    /// assert!(matches!(child.wait().await.unwrap_err().cause(), Cause::Killed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn kill(&mut self) {
+        self.session.kill().await;
+    }
+}
+
+/// Where a process in a container reads.
+///
+/// A write is taken when there is room for it, 64 KiB, and waits when the process does not read. `flush` waits until all
+/// has been handed to the connection. `shutdown`, or dropping it, is the end of the process's stdin; a server that speaks
+/// `v4.channel.k8s.io` only, before Kubernetes 1.30, cannot be told of it, which is
+/// [`Cause::NoEndOfStdin`](super::Cause::NoEndOfStdin). To write to a process that has ended is
+/// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
+/// Cancel safety is that of any [`AsyncWrite`]: bytes that `write` has counted are sent, `write_all` may have sent some.
+///
+/// ```
+/// use tokio::io::AsyncWriteExt;
+///
+/// async fn feed(mut stdin: kube_ext::exec::ChildStdin, input: &[u8]) -> std::io::Result<()> {
+///     stdin.write_all(input).await?;
+///     stdin.shutdown().await
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ChildStdin(Arc<Pipes>);
+
+impl AsyncWrite for ChildStdin {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.close_input();
+        self.0.poll_flush(cx)
+    }
+}
+
+impl Drop for ChildStdin {
+    fn drop(&mut self) {
+        self.0.close_input();
+    }
+}
+
+/// What a process in a container writes to stdout.
+///
+/// It ends when the process has ended. Should that not be known, because the connection was lost, say, what has arrived can
+/// be read, and then there is an error instead of an end; its inner error is an [`Error`]. Dropping it throws away what comes:
+/// the process goes on and does not notice.
+///
+/// Cancel safety is that of any [`AsyncRead`]: what a dropped `read` would have given comes with the next one.
+///
+/// ```
+/// use tokio::io::{AsyncBufReadExt, BufReader};
+///
+/// async fn lines(stdout: kube_ext::exec::ChildStdout) -> std::io::Result<()> {
+///     let mut lines = BufReader::new(stdout).lines();
+///     while let Some(line) = lines.next_line().await? {
+///         println!("{line}");
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ChildStdout(Arc<Pipes>);
+
+/// What a process in a container writes to stderr; in all else like [`ChildStdout`].
+///
+/// ```
+/// use tokio::io::AsyncReadExt;
+///
+/// async fn all(mut stderr: kube_ext::exec::ChildStderr) -> std::io::Result<Vec<u8>> {
+///     let mut bytes = Vec::new();
+///     stderr.read_to_end(&mut bytes).await?;
+///     Ok(bytes)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ChildStderr(Arc<Pipes>);
+
+impl AsyncRead for ChildStdout {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read(Stream::Stdout, cx, buffer)
+    }
+}
+
+impl AsyncRead for ChildStderr {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read(Stream::Stderr, cx, buffer)
+    }
+}
+
+impl Drop for ChildStdout {
+    fn drop(&mut self) {
+        self.0.discard(Stream::Stdout);
+    }
+}
+
+impl Drop for ChildStderr {
+    fn drop(&mut self) {
+        self.0.discard(Stream::Stderr);
+    }
+}
