@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use clap::Parser;
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Resource, ResourceExt as _,
     api::{ListParams, WatchEvent, WatchParams},
@@ -20,7 +20,7 @@ use kube_ext::{
     columns::Table,
     yaml::{self, Options, Yaml as _},
 };
-use kube_ext_examples::{ClusterArgs, Failure, print, status_text, type_and_name};
+use kube_ext_examples::{ClusterArgs, Failure, get_failure, print, status_text, type_and_name};
 use serde::de::DeserializeOwned;
 
 /// How many objects are asked for at once, as kubectl does.
@@ -344,22 +344,6 @@ where
             _ => return Ok(page.metadata.resource_version),
         }
     }
-}
-
-/// If a pod is missing, kubectl looks whether its namespace is, too.
-async fn get_failure<K: Clone + Resource>(api: &Api<K>, err: kube::Error) -> Failure {
-    if let (kube::Error::Api(status), Some(namespace)) = (&err, api.namespace())
-        && status.code == 404
-        && namespace != "default"
-    {
-        let namespaces: Api<Namespace> = Api::all(api.clone().into_client());
-        if let Err(kube::Error::Api(status)) = namespaces.get_metadata(namespace).await
-            && status.code == 404
-        {
-            return Failure(status_text(&status));
-        }
-    }
-    err.into()
 }
 
 /// kubectl says more about a list that the server does not understand.

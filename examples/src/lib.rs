@@ -7,7 +7,10 @@ use std::{
     io::{self, Write as _},
 };
 
-use kube::{ResourceExt as _, config::KubeconfigError, core::DynamicObject};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Resource, ResourceExt as _, config::KubeconfigError, core::DynamicObject};
+
+use kube_ext::exec::{self, Cause};
 
 pub use self::cluster::{ClusterArgs, Connection};
 
@@ -50,6 +53,21 @@ impl From<kube::Error> for Failure {
     }
 }
 
+/// What the server says as kubectl says it; more than kubectl where it is about the container or the program.
+impl From<exec::Error> for Failure {
+    fn from(err: exec::Error) -> Self {
+        match err.cause() {
+            Cause::Forbidden { source, .. }
+            | Cause::PodNotFound { source, .. }
+            | Cause::Request { source, .. } => match source {
+                kube::Error::Api(status) => Self(status_text(status)),
+                _ => Self(format!("error: {err}")),
+            },
+            _ => Self(format!("error: {err}")),
+        }
+    }
+}
+
 /// What kubectl prints for a failed request.
 pub fn status_text(status: &kube::core::Status) -> String {
     let message = &status.message;
@@ -58,6 +76,22 @@ pub fn status_text(status: &kube::core::Status) -> String {
         "Unauthorized" => format!("error: You must be logged in to the server ({message})"),
         reason => format!("Error from server ({reason}): {message}"),
     }
+}
+
+/// What kubectl prints for an object that it cannot get. If the object is missing, it looks whether its namespace is, too.
+pub async fn get_failure<K: Clone + Resource>(api: &Api<K>, err: kube::Error) -> Failure {
+    if let (kube::Error::Api(status), Some(namespace)) = (&err, api.namespace())
+        && status.code == 404
+        && namespace != "default"
+    {
+        let namespaces: Api<Namespace> = Api::all(api.clone().into_client());
+        if let Err(kube::Error::Api(status)) = namespaces.get_metadata(namespace).await
+            && status.code == 404
+        {
+            return Failure(status_text(&status));
+        }
+    }
+    err.into()
 }
 
 /// An object as `-o name` shows it: `pod/web-0`, `deployment.apps/web`.
