@@ -52,6 +52,8 @@ pub mod exec;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod go_float;
+#[cfg(feature = "runtime")]
+pub mod logs;
 pub mod pod;
 pub mod prelude;
 pub mod time;

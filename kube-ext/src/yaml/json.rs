@@ -63,12 +63,17 @@ fn line(depth: usize, out: &mut String) {
 
 /// A string with the escapes of Go's `encoding/json`, which are also safe inside HTML and JavaScript.
 fn string(text: &str, out: &mut String) {
-    use std::fmt::Write as _;
     out.push('"');
+    escape(text, out);
+    out.push('"');
+}
+
+/// What stands between the quotes of a string.
+pub(crate) fn escape(text: &str, out: &mut String) {
+    use std::fmt::Write as _;
     let plain = |b: u8| !matches!(b, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
     if text.bytes().all(plain) {
         out.push_str(text);
-        out.push('"');
         return;
     }
     let mut rest = text;
@@ -93,7 +98,6 @@ fn string(text: &str, out: &mut String) {
         rest = chars.as_str();
     }
     out.push_str(rest);
-    out.push('"');
 }
 
 fn is_escaped(c: char) -> bool {

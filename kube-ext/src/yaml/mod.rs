@@ -24,7 +24,7 @@
 mod document;
 mod emit;
 mod error;
-mod json;
+pub(crate) mod json;
 mod json_document;
 mod manifests;
 mod number;

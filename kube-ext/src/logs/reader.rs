@@ -1,0 +1,348 @@
+//! One log, read to its end, however often the connection is cut.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{FutureExt as _, SinkExt as _, channel::mpsc};
+use kube::client::Body;
+
+use super::{
+    error::{Cause, Error},
+    event::{Event, Gap, GapReason},
+    line::{LogLine, Part, Source},
+    position::{Position, Print, Resume, Verdict},
+    request::{self, Range},
+    split::{self, Piece, Splitter},
+    tail::Tail,
+};
+
+/// What comes at once.
+pub(super) type Batch = Vec<Event>;
+
+/// How many bytes of a response go into a batch, if so many are there.
+const BATCH: usize = 64 * 1024;
+
+/// What of a log has been read, and where it goes.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) source: Arc<Source>,
+    pub(super) position: Position,
+    out: mpsc::Sender<Batch>,
+    max_line: usize,
+    silence: Duration,
+    /// How many bytes may still come.
+    left: Option<u64>,
+    /// A line that the log had when it was asked for its last one.
+    pub(super) mark: Option<Print>,
+    pub(super) mark_seen: bool,
+    /// Nothing stands before the first line that comes.
+    pub(super) from_start: bool,
+    /// It has been told that it is read.
+    pub(super) has_started: bool,
+    delays: Delays,
+}
+
+/// How long to wait before the next request.
+#[derive(Debug)]
+struct Delays {
+    builder: ExponentialBuilder,
+    next: ExponentialBackoff,
+    /// How many there have been since something came.
+    count: u32,
+}
+
+/// How a response ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// In good order.
+    Whole,
+    /// Before its time.
+    Cut(Cause),
+    /// There is no need for more.
+    Enough,
+    /// Nobody listens any more.
+    Dropped,
+}
+
+/// What came of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It has been read, or what there was of it.
+    Over,
+    /// It is too early for it.
+    Early,
+    /// There is nothing more to be done, or nobody listens any more.
+    Stop,
+}
+
+/// The line that is coming.
+#[derive(Clone, Copy, Debug)]
+enum Current {
+    /// It was delivered before, or is none of the container's.
+    Skipped,
+    /// So many of its pieces were delivered before.
+    Line { time: DateTime<Utc>, stamp: u8, skip: u64 },
+}
+
+impl Reader {
+    pub(super) fn new(source: Arc<Source>, tail: &Tail, out: mpsc::Sender<Batch>) -> Self {
+        Self {
+            source,
+            position: Position::new(),
+            out,
+            max_line: tail.max_line,
+            silence: tail.silence,
+            left: tail.limit_bytes,
+            mark: None,
+            mark_seen: false,
+            from_start: false,
+            has_started: false,
+            delays: Delays::new(tail.backoff),
+        }
+    }
+
+    /// Tells the program something. False when nobody listens any more.
+    pub(super) async fn tell(&mut self, event: Event) -> bool {
+        self.out.send(vec![event]).await.is_ok()
+    }
+
+    /// Tells that the log is read, once. False when nobody listens any more.
+    pub(super) async fn begin_source(&mut self) -> bool {
+        let is_known = std::mem::replace(&mut self.has_started, true);
+        is_known || self.tell(Event::Started(self.source.clone())).await
+    }
+
+    /// Tells that the log has been read to its end.
+    pub(super) async fn finish(&mut self) -> Outcome {
+        if self.begin_source().await && self.tell(Event::Ended(self.source.clone())).await {
+            Outcome::Over
+        } else {
+            Outcome::Stop
+        }
+    }
+
+    /// Tells that what was left of the log cannot be read any more.
+    pub(super) async fn lose(&mut self) -> Outcome {
+        let reason = if self.has_started { GapReason::Gone } else { GapReason::Restarted };
+        let gap = self.gap(reason, None);
+        if self.tell(gap).await { self.finish().await } else { Outcome::Stop }
+    }
+
+    pub(super) fn error(&self, cause: Cause) -> Error {
+        Error::new(&self.source, cause)
+    }
+
+    pub(super) fn gap(&self, reason: GapReason, before: Option<DateTime<Utc>>) -> Event {
+        let after = self.position.last().map(|line| line.time);
+        Event::Gap(Gap { source: self.source.clone(), after, before, reason })
+    }
+
+    /// How long to wait before the next request.
+    pub(super) fn delay(&mut self) -> Duration {
+        self.delays.count = self.delays.count.saturating_add(1);
+        self.delays.next.next().unwrap_or_default()
+    }
+
+    /// How often it has been waited since a line came last.
+    pub(super) fn delays(&self) -> u32 {
+        self.delays.count
+    }
+
+    /// What to ask for to go on, and how to tell what comes; as `range` says if nothing has come yet.
+    pub(super) fn resume(&self, range: Range) -> (Range, Option<Resume>) {
+        match self.position.resume() {
+            Some((from, resume)) => {
+                let since = Some(super::tail::Since::Time(from));
+                (Range { since, tail_lines: None, ..range }, Some(resume))
+            }
+            None => (range, None),
+        }
+    }
+
+    /// Reads a response to its end, and passes on what is new.
+    pub(super) async fn read(&mut self, mut body: Body, resume: Option<Resume>) -> End {
+        let mut response = Response { resume, current: Current::Skipped, words: None, is_first: true };
+        let mut splitter = Splitter::new(self.max_line);
+        loop {
+            let mut batch = Batch::new();
+            let mut read = 0;
+            let mut frame = request::next(&mut body, self.silence).await;
+            // What is there already goes along.
+            let end = loop {
+                match frame {
+                    Ok(Some(bytes)) => {
+                        read += bytes.len();
+                        splitter.feed(bytes);
+                        if !self.take(&mut splitter, &mut response, &mut batch) {
+                            break Some(End::Enough);
+                        }
+                    }
+                    Ok(None) => {
+                        if let Some(piece) = splitter.rest() {
+                            self.take_rest(piece, &mut response, &mut batch);
+                        }
+                        break Some(End::Whole);
+                    }
+                    Err(cause) => break Some(End::Cut(cause)),
+                }
+                if read >= BATCH {
+                    break None;
+                }
+                match request::next(&mut body, self.silence).now_or_never() {
+                    Some(next) => frame = next,
+                    None => break None,
+                }
+            };
+            if !batch.is_empty() && self.out.send(batch).await.is_err() {
+                return End::Dropped;
+            }
+            match (end, response.words.take()) {
+                (Some(End::Whole), Some(message)) => return End::Cut(Cause::Node { message }),
+                (Some(end), _) => return end,
+                (None, words) => response.words = words,
+            }
+        }
+    }
+
+    /// Takes what has come. False when there is no need for more.
+    fn take(&mut self, splitter: &mut Splitter, response: &mut Response, batch: &mut Batch) -> bool {
+        while let Some(piece) = splitter.next() {
+            if piece.begins {
+                response.current = self.begin(&piece, response, batch);
+            }
+            let ends = piece.ends;
+            if let Current::Line { time, stamp, skip } = &mut response.current {
+                match skip.checked_sub(1) {
+                    Some(less) => *skip = less,
+                    None => {
+                        let (time, stamp) = (*time, if piece.begins { *stamp } else { 0 });
+                        if !piece.begins {
+                            self.position.go_on();
+                        }
+                        if !self.deliver(piece, time, stamp, batch) {
+                            return false;
+                        }
+                    }
+                }
+                if ends {
+                    self.position.end();
+                }
+            }
+        }
+        true
+    }
+
+    /// Takes a line that has no newline: it is whole if it is the last one that was in the log; else it will come again.
+    fn take_rest(&mut self, piece: Piece, response: &mut Response, batch: &mut Batch) {
+        if !piece.begins {
+            return;
+        }
+        match split::time(&piece.bytes) {
+            Some((time, _)) => {
+                if self.mark == Some(self.position.print(time, &piece)) {
+                    let mut splitter = Splitter::new(usize::MAX);
+                    splitter.feed([piece.bytes, Bytes::from_static(b"\n")].concat().into());
+                    self.take(&mut splitter, response, batch);
+                }
+            }
+            None => response.words = words(&piece),
+        }
+    }
+
+    /// Looks at the beginning of a line.
+    fn begin(&mut self, piece: &Piece, response: &mut Response, batch: &mut Batch) -> Current {
+        let is_first = std::mem::replace(&mut response.is_first, false);
+        let Some((time, stamp)) = split::time(&piece.bytes) else {
+            // At the beginning of a log that is asked for again, it is the end of a line that began a second earlier. Else
+            // it is the node that speaks, which has something to say at the end.
+            if !(is_first && response.resume.is_some()) {
+                response.words = words(piece);
+            }
+            return Current::Skipped;
+        };
+        let print = self.position.print(time, piece);
+        self.mark_seen |= self.mark == Some(print);
+        let verdict = match &mut response.resume {
+            Some(resume) => {
+                let verdict = resume.admit(print);
+                if resume.is_over(print) {
+                    response.resume = None;
+                }
+                verdict
+            }
+            None => Verdict::New(0),
+        };
+        let skip = match verdict {
+            Verdict::Known => return Current::Skipped,
+            Verdict::New(skip) => skip,
+            Verdict::AfterGap => {
+                batch.push(self.gap(GapReason::Rotated, Some(time)));
+                0
+            }
+        };
+        if skip == 0 {
+            self.position.begin(print, is_first && self.from_start);
+        }
+        self.from_start = false;
+        Current::Line { time, stamp, skip }
+    }
+
+    /// Passes a piece on. False when no more may come.
+    fn deliver(&mut self, piece: Piece, time: DateTime<Utc>, stamp: u8, batch: &mut Batch) -> bool {
+        self.delays.reset();
+        let Piece { mut bytes, begins, mut ends } = piece;
+        if let Some(left) = &mut self.left {
+            let room = usize::try_from(*left).unwrap_or(usize::MAX);
+            let size = bytes.len().saturating_sub(usize::from(stamp)) + usize::from(ends);
+            if size > room {
+                bytes.truncate(room.saturating_add(usize::from(stamp)));
+                ends = false;
+            }
+            *left = left.saturating_sub(size as u64);
+        }
+        batch.push(Event::Line(LogLine::new(
+            self.source.clone(),
+            time,
+            bytes,
+            stamp,
+            Part::new(begins, ends),
+        )));
+        self.left != Some(0)
+    }
+}
+
+/// A response that is being read.
+#[derive(Debug)]
+struct Response {
+    resume: Option<Resume>,
+    current: Current,
+    /// What the node said in the place of a line.
+    words: Option<String>,
+    is_first: bool,
+}
+
+fn words(piece: &Piece) -> Option<String> {
+    let text = String::from_utf8_lossy(&piece.bytes);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+impl Delays {
+    fn new((first, last): (Duration, Duration)) -> Self {
+        let builder = ExponentialBuilder::new()
+            .with_min_delay(first)
+            .with_max_delay(last)
+            .without_max_times()
+            .with_jitter();
+        Self { builder, next: builder.build(), count: 0 }
+    }
+
+    fn reset(&mut self) {
+        if self.count > 0 {
+            self.next = self.builder.build();
+            self.count = 0;
+        }
+    }
+}

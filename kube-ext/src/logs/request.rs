@@ -1,0 +1,166 @@
+//! Requests for a log, and for the pod that it is of.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http_body_util::BodyExt as _;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
+use kube::{
+    Api, Client, Resource as _,
+    api::{LogParams, Request},
+    client::Body,
+    core::Status,
+};
+
+use super::{
+    error::Cause,
+    position::{Position, Print},
+    split::{self, Piece, Splitter},
+    tail::Since,
+};
+
+/// How long an answer may take to begin.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of an error is read.
+const ERROR: usize = 64 * 1024;
+
+/// The container of a pod whose log is asked for.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) client: Client,
+    pub(super) namespace: String,
+    pub(super) pod: String,
+    pub(super) container: String,
+}
+
+/// Which part of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) since: Option<Since>,
+    pub(super) tail_lines: Option<u64>,
+    pub(super) follow: bool,
+    pub(super) previous: bool,
+}
+
+impl Target {
+    /// Asks for a log, and gives its body once the server has said yes.
+    pub(super) async fn open(&self, range: Range) -> Result<Body, Cause> {
+        let mut params = LogParams {
+            container: Some(self.container.clone()),
+            follow: range.follow,
+            previous: range.previous,
+            timestamps: true,
+            tail_lines: range.tail_lines.map(|lines| i64::try_from(lines).unwrap_or(i64::MAX)),
+            ..LogParams::default()
+        };
+        match range.since {
+            Some(Since::Ago(ago)) => params.since_seconds = Some(seconds(ago)),
+            Some(Since::Time(time)) => params.since_time = floor(time),
+            None => {}
+        }
+        let request = Request::new(Pod::url_path(&(), Some(&self.namespace)));
+        let request = request
+            .logs(&self.pod, &params)
+            .map_err(|error| Cause::Invalid { problem: error.to_string() })?;
+        let answer = tokio::time::timeout(PATIENCE, self.client.send(request.map(Body::from))).await;
+        let response = answer.map_err(|_| silence())?.map_err(Cause::of)?;
+        let code = response.status();
+        if code.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = http_body_util::Limited::new(response.into_body(), ERROR).collect();
+        let text = match tokio::time::timeout(PATIENCE, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            _ => bytes::Bytes::new(),
+        };
+        // As kube reads it: a proxy answers with something else.
+        let status = serde_json::from_slice::<Status>(&text).unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(&text);
+            let words = if text.trim().is_empty() { code.to_string() } else { text.trim().to_owned() };
+            Status::failure(&words, "Failed to parse error data").with_code(code.as_u16())
+        });
+        Err(Cause::of(kube::Error::Api(status.boxed())))
+    }
+
+    /// The last line of a log, if it has one.
+    pub(super) async fn last_line(
+        &self,
+        range: Range,
+        bound: usize,
+        position: &Position,
+    ) -> Result<Option<Print>, Cause> {
+        let range = Range { since: None, tail_lines: Some(1), follow: false, ..range };
+        let mut body = self.open(range).await?;
+        let mut splitter = Splitter::new(bound);
+        let mut last = None;
+        while let Some(frame) = next(&mut body, PATIENCE).await? {
+            splitter.feed(frame);
+            while let Some(piece) = splitter.next() {
+                last = first_piece(piece).or(last);
+            }
+        }
+        last = splitter.rest().and_then(first_piece).or(last);
+        Ok(last.map(|(time, piece)| position.print(time, &piece)))
+    }
+
+    /// The pod as it is now.
+    pub(super) async fn pod(&self) -> Result<Pod, Cause> {
+        let api = Api::<Pod>::namespaced(self.client.clone(), &self.namespace);
+        let pod = tokio::time::timeout(PATIENCE, api.get(&self.pod)).await;
+        pod.map_err(|_| silence())?.map_err(Cause::of)
+    }
+}
+
+/// The next bytes of a body; none at its end.
+pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<bytes::Bytes>, Cause> {
+    loop {
+        let frame = tokio::time::timeout(silence, body.frame()).await;
+        match frame.map_err(|_| Cause::Lost { reason: format!("nothing from the server for {silence:?}") })? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(Cause::of(error)),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+fn first_piece(piece: Piece) -> Option<(DateTime<Utc>, Piece)> {
+    if !piece.begins {
+        return None;
+    }
+    let (time, _) = split::time(&piece.bytes)?;
+    Some((time, piece))
+}
+
+fn silence() -> Cause {
+    Cause::Lost { reason: format!("nothing from the server for {PATIENCE:?}") }
+}
+
+/// As `kubectl logs --since`: to the nearest second; the server takes nothing below one.
+fn seconds(ago: Duration) -> i64 {
+    let rounded = ago.saturating_add(Duration::from_millis(500)).as_secs();
+    i64::try_from(rounded).unwrap_or(i64::MAX).max(1)
+}
+
+/// kube rounds to the nearest second, which may be a later one.
+fn floor(time: DateTime<Utc>) -> Option<Timestamp> {
+    Timestamp::from_second(time.timestamp()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_is_asked_for() {
+        for (milliseconds, expected) in [(0, 1), (400, 1), (1499, 1), (1500, 2), (90_000, 90)] {
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), expected, "{milliseconds}");
+        }
+        assert_eq!(seconds(Duration::MAX), i64::MAX);
+        let time = "2026-01-01T00:00:00.999Z".parse().unwrap();
+        assert_eq!(floor(time).unwrap().to_string(), "2026-01-01T00:00:00Z");
+    }
+}

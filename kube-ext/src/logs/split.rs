@@ -1,0 +1,178 @@
+//! From the bytes of a response to lines: each with its time, none longer than a bound.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use memchr::memchr;
+
+/// A line, or a part of one that is longer than the bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Without the newline. The first piece of a line begins with the time and a space.
+    pub(super) bytes: Bytes,
+    /// The first piece of its line.
+    pub(super) begins: bool,
+    /// The last piece of its line.
+    pub(super) ends: bool,
+}
+
+/// Cuts a response into pieces. A line is cut where it reaches the bound, wherever the response was, so that it has the
+/// same pieces when it comes again.
+#[derive(Debug)]
+pub(super) struct Splitter {
+    /// How long a piece may be, in bytes.
+    bound: usize,
+    frame: Bytes,
+    /// The beginning of a piece from frames before.
+    held: BytesMut,
+    /// The next byte continues a line of which a piece has been given out.
+    inside: bool,
+}
+
+impl Splitter {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound: bound.max(1), frame: Bytes::new(), held: BytesMut::new(), inside: false }
+    }
+
+    /// Takes the next part of the response; what came before must have been [given out](Self::next).
+    pub(super) fn feed(&mut self, frame: Bytes) {
+        self.frame = frame;
+    }
+
+    /// The next piece that is whole.
+    pub(super) fn next(&mut self) -> Option<Piece> {
+        let room = self.bound.saturating_sub(self.held.len());
+        let window = self.frame.get(..room.saturating_add(1)).unwrap_or(&self.frame);
+        let (length, ends) = match memchr(b'\n', window) {
+            Some(at) => (at, true),
+            // With one byte more than there is room for, the line goes on.
+            None if window.len() > room => (room, false),
+            None => {
+                self.held.extend_from_slice(&self.frame);
+                self.frame.clear();
+                return None;
+            }
+        };
+        let bytes = if self.held.is_empty() {
+            self.frame.split_to(length)
+        } else {
+            self.held.extend_from_slice(&self.frame.split_to(length));
+            self.held.split().freeze()
+        };
+        if ends {
+            self.frame.advance(1);
+        }
+        let begins = !std::mem::replace(&mut self.inside, !ends);
+        Some(Piece { bytes, begins, ends })
+    }
+
+    /// What is left at the end of the response: a line without a newline.
+    pub(super) fn rest(&mut self) -> Option<Piece> {
+        if self.held.is_empty() && !self.inside {
+            return None;
+        }
+        let begins = !std::mem::take(&mut self.inside);
+        Some(Piece { bytes: self.held.split().freeze(), begins, ends: true })
+    }
+}
+
+/// The time that a line begins with, and how long its text is with the space behind it.
+pub(super) fn time(line: &[u8]) -> Option<(DateTime<Utc>, u8)> {
+    // "2006-01-02T15:04:05.000000000Z07:00", as the kubelet writes it; other runtimes leave the zeros out.
+    let space = memchr(b' ', line.get(..40).unwrap_or(line))?;
+    let text = std::str::from_utf8(line.get(..space)?).ok()?;
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    Some((time.to_utc(), u8::try_from(space + 1).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(bound: usize, frames: &[&[u8]]) -> (Vec<Piece>, Option<Piece>) {
+        let mut splitter = Splitter::new(bound);
+        let mut pieces = Vec::new();
+        for frame in frames {
+            splitter.feed(Bytes::copy_from_slice(frame));
+            while let Some(piece) = splitter.next() {
+                pieces.push(piece);
+            }
+        }
+        (pieces, splitter.rest())
+    }
+
+    fn piece(bytes: &[u8], begins: bool, ends: bool) -> Piece {
+        Piece { bytes: Bytes::copy_from_slice(bytes), begins, ends }
+    }
+
+    #[test]
+    fn lines_across_frames() {
+        let (pieces, rest) = split(100, &[b"one\ntw", b"o\n\nth", b"", b"ree\nfo"]);
+        let expected = [&b"one"[..], b"two", b"", b"three"].map(|line| piece(line, true, true));
+        assert_eq!(pieces, expected);
+        assert_eq!(rest, Some(piece(b"fo", true, true)));
+        assert_eq!(split(100, &[b"one\n"]).1, None);
+    }
+
+    #[test]
+    fn long_lines_are_cut_at_the_bound() {
+        let (pieces, rest) = split(3, &[b"abc\nabcd\nabcdefg\n"]);
+        let expected = [
+            piece(b"abc", true, true),
+            piece(b"abc", true, false),
+            piece(b"d", false, true),
+            piece(b"abc", true, false),
+            piece(b"def", false, false),
+            piece(b"g", false, true),
+        ];
+        assert_eq!(pieces, expected);
+        assert_eq!(rest, None);
+        assert_eq!(split(3, &[b"abcd"]).1, Some(piece(b"d", false, true)));
+    }
+
+    #[test]
+    fn times() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let found = time(b"2026-07-22T12:00:00.123456789Z hello").unwrap();
+        assert_eq!(found, (at("2026-07-22T12:00:00.123456789Z"), 31));
+        assert_eq!(time(b"2026-07-22T14:00:00.5+02:00 ").unwrap(), (at("2026-07-22T12:00:00.5Z"), 28));
+        for none in [
+            &b""[..],
+            b"hello",
+            b" hello",
+            b"2026-07-22T12:00:00.123456789Z",
+            b"unable to retrieve container logs",
+            b"\xff\xfe x",
+        ] {
+            assert_eq!(time(none), None, "{}", none.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_depend_on_frames(
+            text in proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200),
+            cuts in proptest::collection::vec(0_usize..200, 0..10),
+            bound in 1_usize..40,
+        ) {
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let frames: Vec<_> = cuts.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
+            let whole = split(bound, &[&text]);
+            prop_assert_eq!(&split(bound, &frames), &whole);
+            // And nothing is lost.
+            let mut again = Vec::new();
+            for piece in &whole.0 {
+                prop_assert!(piece.bytes.len() <= bound);
+                again.extend_from_slice(&piece.bytes);
+                if piece.ends {
+                    again.push(b'\n');
+                }
+            }
+            again.extend(whole.1.iter().flat_map(|piece| piece.bytes.to_vec()));
+            prop_assert_eq!(again, text);
+        }
+    }
+}
