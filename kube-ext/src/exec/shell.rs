@@ -16,7 +16,7 @@ const PROGRAMS: [&str; 2] = ["bash", "sh"];
 /// A shell in a container, for the terminal of this process: [`ExecExt::shell`](super::ExecExt::shell) makes one.
 ///
 /// It is `bash`, or `sh` where there is no `bash`. Which of them there is, only starting one tells; what is typed meanwhile is
-/// for the one that starts. Some images have neither: that is [`Cause::NoShell`].
+/// for the one that starts, and so is Ctrl-C once `bash` was asked for. Some images have neither: that is [`Cause::NoShell`].
 ///
 /// ```no_run
 /// # async fn f(client: kube::Client) -> Result<(), Box<dyn std::error::Error>> {

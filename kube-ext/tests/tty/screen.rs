@@ -4,7 +4,7 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     process::{Child, ExitStatus},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -18,13 +18,20 @@ use pty_process::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal},
-    termios::{LocalModes, OutputModes, tcgetattr},
+    termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr},
 };
 
 use crate::program;
 
 /// How long anything may take. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Held by whoever starts a process: the other end of a new terminal is for a moment inherited by all that start, and a
+/// window that one of them holds is never closed.
+pub(crate) fn starting() -> MutexGuard<'static, ()> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The program, and what it shows.
 pub(crate) struct Screen {
@@ -37,7 +44,7 @@ pub(crate) struct Screen {
     shown: Arc<Mutex<Vec<u8>>>,
     /// How much of it the test has waited for.
     seen: usize,
-    before: String,
+    before: Termios,
 }
 
 impl Screen {
@@ -52,9 +59,10 @@ impl Screen {
     }
 
     pub(crate) fn with(scenario: &str, setup: &str, change: impl FnOnce(Command) -> Command) -> Self {
+        let starting = starting();
         let (pty, terminal) = pty_process::blocking::open().unwrap();
         pty.resize(Size::new(24, 80)).unwrap();
-        let before = modes(&pty);
+        let before = tcgetattr(&pty).unwrap();
         let script = format!(r#"ulimit -c 0; {setup} exec "$@""#);
         let test = std::env::current_exe().unwrap();
         // Whoever started the tests may ignore signals, as a shell does for what runs in its background.
@@ -65,6 +73,7 @@ impl Screen {
             .env(program::SCENARIO, scenario)
             .env("RUST_BACKTRACE", "0");
         let child = change(command).spawn_borrowed(&terminal).unwrap();
+        drop(starting);
         let (pty, shown) = (Arc::new(pty), Arc::new(Mutex::new(Vec::new())));
         let hung_up = Arc::new(AtomicBool::new(false));
         let (from, to, end) = (Arc::clone(&pty), Arc::clone(&shown), Arc::clone(&hung_up));
@@ -89,17 +98,19 @@ impl Screen {
 
     /// Waits until a text is shown, behind the one of the last wait, and returns what came before it.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
-        let mut found = None;
+        let (mut from, mut found) = (self.seen, None);
         let has_come = until(|| {
             let shown = self.shown.lock().unwrap();
-            let new = &shown[self.seen..];
-            found = new.windows(text.len()).position(|window| window == text.as_bytes());
+            found = shown[from..].windows(text.len()).position(|window| window == text.as_bytes());
+            if found.is_none() {
+                from = from.max((shown.len() + 1).saturating_sub(text.len()));
+            }
             found.is_some()
         });
         assert!(has_come, "{text:?} is not shown, but {:?}", self.unseen());
-        let start = self.seen;
-        self.seen += found.unwrap() + text.len();
-        String::from_utf8_lossy(&self.shown.lock().unwrap()[start..self.seen - text.len()]).into_owned()
+        let (start, end) = (self.seen, from + found.unwrap());
+        self.seen = end + text.len();
+        String::from_utf8_lossy(&self.shown.lock().unwrap()[start..end]).into_owned()
     }
 
     fn pty(&self) -> &Pty {
@@ -123,16 +134,32 @@ impl Screen {
 
     /// Whether the terminal is as it was before the program began.
     pub(crate) fn is_restored(&self) -> bool {
-        modes(self.pty()) == self.before
+        // The type has no comparison.
+        format!("{:?}", tcgetattr(self.pty()).unwrap()) == format!("{:?}", self.before)
+    }
+
+    /// Makes it so, as a shell does when it has the terminal again.
+    pub(crate) fn restore(&self) {
+        tcsetattr(self.pty(), OptionalActions::Now, &self.before).unwrap();
+    }
+
+    /// The program is the process that was started, or the only child of that one.
+    fn pid(&self) -> Pid {
+        let pid = self.child.id();
+        let children =
+            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let child =
+            children.split_whitespace().next().and_then(|child| Pid::from_raw(child.parse().unwrap()));
+        child.unwrap_or_else(|| Pid::from_child(&self.child))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+        rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
     /// Whether the program is stopped.
     pub(crate) fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
     }
 
@@ -166,10 +193,6 @@ impl Drop for Screen {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn modes(pty: &Pty) -> String {
-    format!("{:?}", tcgetattr(pty).unwrap())
 }
 
 /// Looks until something is so, for as long as one can bear.

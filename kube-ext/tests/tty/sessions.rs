@@ -3,7 +3,7 @@ use std::{fmt::Write as _, process::Stdio, thread, time::Duration};
 
 use crate::{
     program::{LINES, SCENARIO, TEST},
-    screen::{Screen, until},
+    screen::{Screen, starting, until},
 };
 
 #[test]
@@ -122,6 +122,17 @@ fn there_is_one_session_at_a_time() {
 }
 
 #[test]
+fn of_two_that_begin_together_one_is_refused() {
+    let mut screen = Screen::start("two together");
+    screen.wait_for("[80x24]");
+    screen.type_keys("q");
+    let shown = screen.wait_for("outcome: (\"asked\", 1)");
+    assert!(shown.contains("(Ok(Exited(") && shown.contains("TerminalInUse"), "{shown}");
+    assert!(screen.wait().success());
+    assert!(screen.is_restored());
+}
+
+#[test]
 fn an_attachment_has_keys_to_leave_it() {
     let mut screen = Screen::start("attach");
     screen.wait_for("ready");
@@ -166,14 +177,40 @@ fn a_shell_is_sh_where_there_is_no_bash() {
 }
 
 #[test]
+fn a_paste_while_a_shell_is_looked_for_is_not_lost() {
+    let mut screen = Screen::start("shell");
+    assert!(until(|| screen.is_raw()));
+    let keys = (b'a'..=b'z').chain([b'\r', b'\x1b']).filter(|key| *key != b'q');
+    let paste: Vec<u8> = keys.cycle().take(100 * 1024).collect();
+    screen.type_keys(&paste);
+    screen.type_keys("~");
+    screen.wait_for("ready sh\r\n");
+    let shown = screen.wait_for("<7e>").replace("[80x24]", "");
+    let mut expected = String::new();
+    for key in &paste {
+        write!(expected, "<{key:02x}>").unwrap();
+    }
+    assert!(shown == expected, "{} bytes of {}", shown.len(), expected.len());
+    screen.type_keys("q");
+    screen.wait_for("code: 7");
+    assert!(screen.is_restored());
+}
+
+#[test]
 fn without_a_terminal_nothing_is_asked_for() {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", TEST, "--ignored", "--nocapture"])
-        .env(SCENARIO, "plain")
+        .env(SCENARIO, "counted")
         .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdout(Stdio::piped());
+    let starting = starting();
+    let mut child = command.spawn().unwrap();
+    drop(starting);
+    let ended = until(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
-    assert!(shown.contains("outcome: Err(") && shown.contains("NotATerminal"), "{shown}");
-    assert!(!shown.contains("ready"), "{shown}");
+    assert!(ended && shown.contains("outcome: Err(") && shown.contains("NotATerminal"), "{shown}");
+    assert!(shown.contains("outcome: (\"asked\", 0)"), "{shown}");
 }

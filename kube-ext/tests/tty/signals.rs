@@ -1,4 +1,6 @@
 //! Signals from outside.
+use std::{thread, time::Duration};
+
 use rustix::process::Signal;
 
 use crate::screen::{Screen, until};
@@ -36,6 +38,7 @@ fn a_stop_and_its_end() {
         screen.signal(signal);
         assert!(until(|| screen.is_stopped()));
         assert_eq!(screen.is_restored(), signal == Signal::TSTP, "nothing can be done before SIGSTOP");
+        screen.restore();
         screen.resize(if signal == Signal::TSTP { 99 } else { 98 }, 24);
         screen.signal(Signal::CONT);
         screen.wait_for(if signal == Signal::TSTP { "[99x24]" } else { "[98x24]" });
@@ -47,6 +50,43 @@ fn a_stop_and_its_end() {
     screen.wait_for("code: 7");
     assert!(screen.wait().success());
     assert!(screen.is_restored());
+}
+
+#[test]
+fn the_end_of_a_stop_that_the_program_handles_itself() {
+    let mut screen = Screen::start("without signals");
+    screen.wait_for("[80x24]");
+    screen.signal(Signal::STOP);
+    assert!(until(|| screen.is_stopped()));
+    screen.restore();
+    screen.signal(Signal::CONT);
+    assert!(until(|| screen.is_raw()));
+    screen.type_keys("a");
+    screen.wait_for("<61>");
+    screen.type_keys("q");
+    screen.wait_for("code: 7");
+    assert!(screen.is_restored());
+}
+
+#[test]
+fn a_stop_that_goes_on_in_the_background() {
+    let shell = r#"exec bash -c 'set -m; "$@"; bg; read -r _; fg' bash "$@";"#;
+    let mut screen = Screen::after(shell, "plain");
+    screen.wait_for("[80x24]");
+    assert!(screen.is_raw());
+    screen.signal(Signal::TSTP);
+    // The shell has the terminal, and waits for a line.
+    screen.wait_for("&");
+    assert!(until(|| !screen.is_stopped()));
+    thread::sleep(Duration::from_millis(500));
+    assert!(screen.is_restored());
+    screen.type_keys("\n");
+    assert!(until(|| screen.is_raw()));
+    screen.type_keys("a");
+    screen.wait_for("<61>");
+    screen.type_keys("q");
+    screen.wait_for("code: 7");
+    assert!(screen.wait().success());
 }
 
 #[test]
@@ -64,9 +104,15 @@ fn a_stop_between_sessions() {
 
 #[test]
 fn a_signal_that_the_program_handles_is_the_programs() {
-    for scenario in ["own handler", "late handler"] {
+    for (scenario, key, shown) in [
+        ("own handler", "a", "<61>"),
+        ("own handler after a session", "q", "code: 7"),
+        ("late handler", "!", "handler set"),
+    ] {
         let mut screen = Screen::start(scenario);
         screen.wait_for("[80x24]");
+        screen.type_keys(key);
+        screen.wait_for(shown);
         screen.signal(Signal::TERM);
         screen.wait_for("outcome: \"told to end\"");
         assert!(screen.wait().success());
@@ -91,7 +137,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
 
 #[test]
 fn a_terminal_that_is_closed() {
-    let mut screen = Screen::start("plain");
+    let mut screen = Screen::start("after a session");
     screen.wait_for("[80x24]");
     screen.hang_up();
     assert_eq!(screen.ended_by(), Some(Signal::HUP.as_raw()));

@@ -51,7 +51,7 @@ impl Keys {
             resumed.as_mut().enable();
             self.waiter.readable().await?;
             let mut typed = Vec::new();
-            let (detached, last) = read_all(self.detach.as_mut(), &mut typed)?;
+            let (detached, last) = read_all(raw::read, self.detach.as_mut(), &mut typed)?;
             if detached {
                 return Ok(Typed::Detach(typed));
             }
@@ -60,7 +60,7 @@ impl Keys {
             }
             match last {
                 Read::Closed => return Err(gone()),
-                Read::Suspended => resumed.await,
+                Read::NotRaw => resumed.await,
                 Read::Bytes(_) | Read::Nothing => {}
             }
         }
@@ -131,8 +131,12 @@ fn wait(terminal: &OwnedFd, ended: &PipeReader, asked: &mpsc::Receiver<oneshot::
 }
 
 /// Appends what was typed, up to [`CHUNK`] bytes and none behind the keys that leave. Whether these came, and what the
-/// last read found.
-fn read_all(mut detach: Option<&mut Matcher>, typed: &mut Vec<u8>) -> io::Result<(bool, Read)> {
+/// last read found. What was typed before a read failed comes first: the next one fails again.
+fn read_all(
+    mut read: impl FnMut(&mut [u8]) -> io::Result<Read>,
+    mut detach: Option<&mut Matcher>,
+    typed: &mut Vec<u8>,
+) -> io::Result<(bool, Read)> {
     let mut buffer = [0; CHUNK];
     loop {
         let room = CHUNK.saturating_sub(typed.len());
@@ -141,7 +145,10 @@ fn read_all(mut detach: Option<&mut Matcher>, typed: &mut Vec<u8>) -> io::Result
         if buffer.is_empty() {
             return Ok((false, Read::Bytes(0)));
         }
-        let found = raw::read(buffer)?;
+        let found = match read(buffer) {
+            Err(_) if !typed.is_empty() => Read::Nothing,
+            found => found?,
+        };
         let Read::Bytes(count) = found else { return Ok((false, found)) };
         let bytes = buffer.get(..count).unwrap_or_default();
         if let Some(detach) = &mut detach {
@@ -163,7 +170,7 @@ mod tests {
 
     use super::{
         super::{
-            raw::RawMode,
+            raw::{RawMode, Reserved},
             tests::{one_at_a_time, pty},
         },
         *,
@@ -173,13 +180,13 @@ mod tests {
     const A_WHILE: Duration = Duration::from_millis(50);
 
     /// The user's side of a raw terminal, and its keys.
-    fn keys(detach: Option<&str>) -> (File, (Arc<OwnedFd>, RawMode), Keys) {
+    fn keys(detach: Option<&str>) -> (File, (RawMode, Reserved), Keys) {
         let (user, terminal) = pty();
-        let terminal = Arc::new(terminal);
+        let terminal = Reserved::new(terminal).unwrap();
         let raw = RawMode::enter(&terminal, false).unwrap();
         let detach: Option<DetachKeys> = detach.map(|keys| keys.parse().unwrap());
-        let keys = Keys::new(&terminal, detach.as_ref()).unwrap();
-        (File::from(user), (terminal, raw), keys)
+        let keys = Keys::new(terminal.file(), detach.as_ref()).unwrap();
+        (File::from(user), (raw, terminal), keys)
     }
 
     async fn bytes(keys: &mut Keys) -> Vec<u8> {
@@ -213,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_asked_for_is_not_read() {
         let _guard = one_at_a_time();
-        let (mut user, (terminal, raw), mut keys) = keys(None);
+        let (mut user, (raw, terminal), mut keys) = keys(None);
         user.write_all(b"first").unwrap();
         assert_eq!(bytes(&mut keys).await, b"first");
         assert!(timeout(A_WHILE, keys.read()).await.is_err());
@@ -221,7 +228,7 @@ mod tests {
         tokio::time::sleep(A_WHILE).await;
         drop((keys, raw));
         let mut left = [0; 32];
-        let count = rustix::io::read(&terminal, &mut left).unwrap();
+        let count = rustix::io::read(terminal.file(), &mut left).unwrap();
         assert_eq!(&left[..count], b"second\n");
     }
 
@@ -229,7 +236,7 @@ mod tests {
     async fn nothing_behind_the_keys_that_leave_is_read() {
         let _guard = one_at_a_time();
         for detach in ["~", "~,.", "~,.,~", "a,a,a,b"] {
-            let (mut user, (terminal, raw), mut keys) = keys(Some(detach));
+            let (mut user, (raw, terminal), mut keys) = keys(Some(detach));
             let sequence = detach.replace(',', "");
             user.write_all(format!("xyz{sequence}behind\n").as_bytes()).unwrap();
             tokio::time::sleep(A_WHILE).await;
@@ -237,7 +244,7 @@ mod tests {
             assert_eq!(typed, Typed::Detach(b"xyz".to_vec()), "{detach}");
             drop((keys, raw));
             let mut left = [0; 32];
-            let count = rustix::io::read(&terminal, &mut left).unwrap();
+            let count = rustix::io::read(terminal.file(), &mut left).unwrap();
             assert_eq!(&left[..count], b"behind\n", "{detach}");
         }
     }
@@ -262,10 +269,10 @@ mod tests {
     async fn keys_wait_while_the_terminal_is_not_raw() {
         let _guard = one_at_a_time();
         let (mut user, _raw, mut keys) = keys(None);
-        raw::suspend();
+        raw::stop();
         user.write_all(b"line\n").unwrap();
         assert!(timeout(A_WHILE, keys.read()).await.is_err());
-        let (typed, ()) = tokio::join!(bytes(&mut keys), async { raw::resume() });
+        let (typed, ()) = tokio::join!(bytes(&mut keys), async { raw::go_on() });
         assert_eq!(typed, b"line\n");
     }
 
@@ -277,5 +284,19 @@ mod tests {
         assert_eq!(bytes(&mut keys).await, b"last");
         let (gone, ()) = tokio::join!(timeout(SOON, keys.read()), async { drop(user) });
         assert_eq!(gone.unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn what_was_typed_comes_before_an_error() {
+        let mut reads = vec![Err(io::Error::other("read")), Ok(Read::Bytes(3))];
+        let mut read = |buffer: &mut [u8]| {
+            buffer[..3].copy_from_slice(b"abc");
+            reads.pop().unwrap_or_else(|| Err(io::Error::other("the same")))
+        };
+        let mut typed = Vec::new();
+        assert_eq!(read_all(&mut read, None, &mut typed).unwrap(), (false, Read::Nothing));
+        assert_eq!(typed, b"abc");
+        typed.clear();
+        assert!(read_all(read, None, &mut typed).is_err());
     }
 }

@@ -9,7 +9,6 @@ mod size;
 
 use std::{
     future::{Future, IntoFuture},
-    os::fd::{AsFd as _, OwnedFd},
     pin::Pin,
     sync::Arc,
 };
@@ -18,7 +17,7 @@ use kube::api::TerminalSize;
 
 pub use self::detach::{DetachKeys, DetachKeysError};
 use self::{
-    raw::RawError,
+    raw::Reserved,
     session::{Local, Over, Remote},
     size::Size,
 };
@@ -38,20 +37,28 @@ use super::{
 /// to standard output, all of it before the session is over. What is typed after that is left for whoever reads next.
 ///
 /// # What happens to the terminal
-/// It is made what it was before when the session ends, in whatever way: with the remote process, by the keys that leave,
-/// with an error, because the future is dropped.
+/// It is made what it was before when the session ends: with the remote process, by the keys that leave, with an error, or
+/// because the future is dropped.
 ///
 /// - **Panics.** A panic of any thread restores the terminal before its message is printed, by a hook that calls the one
-///   that was there before; where the process outlives it, the session goes on. Whoever sets a hook later should call the
-///   one that is there.
+///   that was there before. If it was another thread's or a task's, the session goes on. A panic of the main thread itself
+///   is taken for the end of the process: a program that catches it there, by `catch_unwind`, drops the session too, for no
+///   key reaches it any more. Whoever sets a hook later should call the one that is there.
 /// - **Signals.** SIGHUP, SIGINT, SIGQUIT, SIGTERM and SIGTSTP from outside restore the terminal, and then have their
-///   default effect: they end the process, or stop it. After SIGCONT it is raw again. A signal that is ignored, or that the
-///   program handled before its first session, is left alone: the program ends the session by dropping it. (Which ones
-///   these are, only Linux tells; see [`restore_on_signals`](Self::restore_on_signals).)
-/// - Not even then is it restored when something ends the process on the spot: `std::process::exit`, SIGKILL.
+///   default effect: they end the process, or stop it. After SIGCONT it is raw again, as soon as the process is in the
+///   foreground. A signal that is ignored, or that the program handled before its first session, is left alone: the program
+///   ends the session by dropping it. (Which ones these are, only Linux tells.)
+/// - **Handlers of your own** are set before the first session, through tokio, signal-hook or sigaction(2). One that is set
+///   later through tokio or signal-hook never acts, not even between sessions: the signal ends the process first, for from
+///   the first session on these signals are taken for good. If that is too early, have
+///   [`restore_on_signals(false)`](Self::restore_on_signals) in every session from the first one on.
+/// - **Nobody is left to restore it** after SIGKILL, a crash, a signal that is none of these five, and
+///   `std::process::exit`; nor when `main` returns while the session runs on a thread that nobody waits for, or on a runtime
+///   that is shut down in the background.
 ///
 /// # Errors
-/// [`Cause::NotATerminal`], [`Cause::TerminalInUse`] if another session of this process has it: then nothing was asked for.
+/// [`Cause::NotATerminal`], [`Cause::TerminalInUse`] if another session of this process has it or is about to have it: then
+/// nothing was asked for.
 /// [`Cause::Terminal`] when the terminal fails; [`Cause::NoTerminal`] when a container that is attached to has none;
 /// [`Cause::NoShell`]; and all that happens to a [`Child`](super::Child), such as [`Cause::Lost`] when the pod goes away.
 ///
@@ -180,8 +187,8 @@ impl Tty {
     /// Whether signals that end or stop the process restore the terminal first: yes, unless told otherwise.
     ///
     /// `false` is for programs with signal handlers of their own, where these are not recognised: on other systems than
-    /// Linux, or if they are set only after the first session has begun. Such a program drops the session when it is told to
-    /// end.
+    /// Linux, or if they are set only after the first session has begun. Such a program says it for each session from the
+    /// first one on, and drops the session when it is told to end. After SIGCONT the terminal is raw again in any case.
     ///
     /// ```
     /// # use kube_ext::exec::{Command, Tty};
@@ -196,8 +203,9 @@ impl Tty {
 
     async fn run(self) -> Result<Ended, Error> {
         let Self { remote, options } = self;
-        let file = stdin().map_err(|cause| Error::new(&remote.operation(), cause))?;
-        let terminal = Terminal { file, options, local: None };
+        let reserved = Reserved::new(std::io::stdin())
+            .map_err(|err| Error::new(&remote.operation(), err.into_cause()))?;
+        let terminal = Terminal { local: None, options, reserved };
         match remote {
             What::Command(command) => terminal.exec(*command, None).await,
             What::Shell(shell) => {
@@ -228,19 +236,13 @@ impl What {
     }
 }
 
-/// Standard input, if it is a terminal that no session has.
-fn stdin() -> Result<Arc<OwnedFd>, Cause> {
-    let stdin = std::io::stdin();
-    raw::check(&stdin).map_err(RawError::into_cause)?;
-    let terminal = stdin.as_fd().try_clone_to_owned();
-    terminal.map(Arc::new).map_err(|source| Cause::Terminal { action: "read the keys", source })
-}
-
-/// The terminal, which becomes raw when there is something to talk to: until then Ctrl-C ends this process.
+/// The terminal, which becomes raw when there is something to talk to: until then Ctrl-C ends this process. It stays raw
+/// while another shell is asked for, which gets what is typed meanwhile.
 struct Terminal {
-    file: Arc<OwnedFd>,
-    options: Options,
+    /// Before the reservation, so that the terminal is restored when the next session may begin.
     local: Option<Local>,
+    options: Options,
+    reserved: Reserved,
 }
 
 impl Terminal {
@@ -255,7 +257,7 @@ impl Terminal {
     }
 
     async fn exec_one(&mut self, command: Command, again: bool) -> Result<Ended, Error> {
-        let size = Size::of(&self.file);
+        let size = Size::of(self.reserved.file());
         // Nodes ignore a size of nothing.
         let remote_size = size.map_or(TerminalSize { width: 0, height: 0 }, TerminalSize::from);
         let child = command.terminal(remote_size).start([true, true, false]).await?;
@@ -270,7 +272,7 @@ impl Terminal {
         if !attached.has_terminal() {
             return Err(attached.session.error(Cause::NoTerminal));
         }
-        let size = Size::of(&self.file);
+        let size = Size::of(self.reserved.file());
         if let Some(size) = size {
             attached.resize(size.one_more());
             attached.resize(size.into());
@@ -287,8 +289,11 @@ impl Terminal {
         again: bool,
     ) -> Result<Option<ExitStatus>, Error> {
         let local = match &mut self.local {
-            Some(local) => local,
-            none => match Local::enter(&self.file, size, &self.options) {
+            Some(local) => {
+                local.go_on(size);
+                local
+            }
+            none => match Local::enter(&self.reserved, size, &self.options) {
                 Ok(local) => none.insert(local),
                 Err(cause) => return Err(remote.session.error(cause)),
             },

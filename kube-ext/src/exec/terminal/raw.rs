@@ -3,11 +3,17 @@
 //! There is one terminal, and one session on it at a time: what it was like before is kept here, where a panic hook and
 //! the thread of the signals find it.
 use std::{
+    convert::Infallible,
     io,
     os::fd::{AsFd, OwnedFd},
     panic,
-    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -15,20 +21,61 @@ use rustix::{
     io::Errno,
     termios::{OptionalActions, SpecialCodeIndex, Termios},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use super::signals;
 
 static ACTIVE: Mutex<Option<Active>> = Mutex::new(None);
 
-/// Notified when the terminal is raw again.
+/// Whether a session has the terminal, or is on its way to it.
+static RESERVED: AtomicBool = AtomicBool::new(false);
+
+/// Notified when the process goes on, with a terminal that is raw again unless it is in the background.
 pub(super) static RESUMED: Notify = Notify::const_new();
+
+/// How often a process in the background looks whether it is in the foreground again: no signal tells.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The terminal of the session.
 struct Active {
     terminal: Arc<OwnedFd>,
     before: Termios,
-    raw: bool,
+    mode: Mode,
+}
+
+/// Whose the terminal is for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// The session's.
+    Raw,
+    /// The program's, for the message of a panic.
+    Suspended,
+    /// Nobody's: a signal is about to end or stop the process.
+    Stopping,
+    /// Another process group's.
+    Background,
+}
+
+/// The terminal, for one session: while this lives no other gets it.
+#[derive(Debug)]
+pub(super) struct Reserved(Arc<OwnedFd>);
+
+impl Reserved {
+    pub(super) fn new(terminal: impl AsFd) -> Result<Self, RawError> {
+        modes(&terminal)?;
+        let file = terminal.as_fd().try_clone_to_owned()?;
+        if RESERVED.swap(true, Ordering::SeqCst) { Err(RawError::Busy) } else { Ok(Self(Arc::new(file))) }
+    }
+
+    pub(super) fn file(&self) -> &Arc<OwnedFd> {
+        &self.0
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        RESERVED.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The terminal in raw mode, for as long as this lives.
@@ -38,7 +85,7 @@ struct Active {
 #[derive(Debug)]
 pub(super) struct RawMode {
     /// Ends, and is waited for, after the terminal is restored.
-    _signals: Option<signals::Watch>,
+    _signals: signals::Watch,
 }
 
 /// Why there is no raw mode.
@@ -61,23 +108,21 @@ pub(super) enum Read {
     Bytes(usize),
     Nothing,
     /// The terminal is not raw for now: what is typed is not for the session.
-    Suspended,
+    NotRaw,
     /// The terminal is gone.
     Closed,
 }
 
 impl RawMode {
-    /// Makes the terminal raw. With `watch_signals`, signals that end or stop the process restore it first.
-    pub(super) fn enter(terminal: &Arc<OwnedFd>, watch_signals: bool) -> Result<Self, RawError> {
+    /// Makes the terminal raw. With `restore_on_signals`, signals that end or stop the process restore it first.
+    pub(super) fn enter(terminal: &Reserved, restore_on_signals: bool) -> Result<Self, RawError> {
         install_hook();
         let mut active = active();
-        if active.is_some() {
-            return Err(RawError::Busy);
-        }
-        let before = modes(terminal)?;
+        let terminal = Arc::clone(terminal.file());
+        let before = modes(&terminal)?;
         // A signal that comes now waits for the lock.
-        let signals = watch_signals.then(signals::Watch::start).transpose()?;
-        let mut session = Active { terminal: Arc::clone(terminal), before, raw: false };
+        let signals = signals::Watch::start(restore_on_signals)?;
+        let mut session = Active { terminal, before, mode: Mode::Suspended };
         let entered = session.make_raw();
         if entered.is_ok() {
             *active = Some(session);
@@ -91,7 +136,7 @@ impl RawMode {
 impl Drop for RawMode {
     fn drop(&mut self) {
         if let Some(mut active) = active().take() {
-            active.restore();
+            active.leave(Mode::Suspended);
         }
     }
 }
@@ -103,25 +148,28 @@ impl Active {
         // A read of what is there, which may be nothing, never waits.
         modes.special_codes[SpecialCodeIndex::VMIN] = 0;
         rustix::termios::tcsetattr(&self.terminal, OptionalActions::Now, &modes)?;
-        self.raw = true;
+        self.mode = Mode::Raw;
         Ok(())
     }
 
-    fn restore(&mut self) {
+    /// Makes it what it was before.
+    fn leave(&mut self, mode: Mode) {
         // In the background the terminal is another's; to change it would stop the process.
-        if std::mem::take(&mut self.raw) && !self.in_background() {
+        if self.mode == Mode::Raw && !self.in_background() {
             // Nothing can be done about a terminal that is gone. What was typed stays for who reads next.
             let _ = rustix::termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
         }
+        self.mode = mode;
     }
 
-    fn resume(&mut self) {
-        self.raw = !self.in_background();
-        if self.raw {
-            // A terminal that is gone fails here, too; reading from it tells.
-            let _ = self.make_raw();
-            RESUMED.notify_waiters();
+    fn come_back(&mut self) {
+        if self.in_background() {
+            self.mode = Mode::Background;
+        } else if self.make_raw().is_err() {
+            // A terminal that is gone: reading from it tells.
+            self.mode = Mode::Raw;
         }
+        RESUMED.notify_waiters();
     }
 
     fn in_background(&self) -> bool {
@@ -134,12 +182,6 @@ fn active() -> MutexGuard<'static, Option<Active>> {
     ACTIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether there can be a session on this file.
-pub(super) fn check(terminal: impl AsFd) -> Result<(), RawError> {
-    modes(terminal)?;
-    if active().is_some() { Err(RawError::Busy) } else { Ok(()) }
-}
-
 fn modes(terminal: impl AsFd) -> Result<Termios, RawError> {
     rustix::termios::tcgetattr(terminal).map_err(|err| match err {
         Errno::NOTTY => RawError::NotATerminal,
@@ -147,26 +189,63 @@ fn modes(terminal: impl AsFd) -> Result<Termios, RawError> {
     })
 }
 
-/// Makes the terminal what it was before the session. Whether there is one.
-pub(super) fn suspend() -> bool {
-    active().as_mut().map(Active::restore).is_some()
+/// Makes the terminal what it was before the session, for a message. Whether there is a session.
+fn suspend() -> bool {
+    let mut active = active();
+    if let Some(active @ Active { mode: Mode::Raw, .. }) = &mut *active {
+        active.leave(Mode::Suspended);
+    }
+    active.is_some()
 }
 
-/// Makes the terminal of a session that goes on raw again.
-pub(super) fn resume() {
-    if let Some(active) = active().as_mut() {
-        active.resume();
+/// Makes it raw again behind the message, unless a signal is about to end the process.
+fn resume() {
+    if let Some(active @ Active { mode: Mode::Suspended, .. }) = active().as_mut() {
+        active.come_back();
     }
+}
+
+/// Makes the terminal what it was before the session, because a signal ends or stops the process.
+pub(super) fn stop() {
+    if let Some(active) = active().as_mut() {
+        active.leave(Mode::Stopping);
+    }
+}
+
+/// Makes the terminal of a session raw again when the process goes on after a stop.
+pub(super) fn go_on() {
+    if let Some(active) = active().as_mut() {
+        active.come_back();
+    }
+}
+
+/// Makes the terminal raw again whenever the process is in the foreground again.
+pub(super) async fn stay_in_foreground() -> Infallible {
+    loop {
+        let mut resumed = pin!(RESUMED.notified());
+        resumed.as_mut().enable();
+        if !is_in_background() {
+            resumed.await;
+        } else if timeout(LOOK, resumed).await.is_err()
+            && let Some(active @ Active { mode: Mode::Background, .. }) = active().as_mut()
+        {
+            active.come_back();
+        }
+    }
+}
+
+fn is_in_background() -> bool {
+    active().as_ref().is_some_and(|active| active.mode == Mode::Background)
 }
 
 /// Reads what was typed, without waiting for it.
 pub(super) fn read(buffer: &mut [u8]) -> io::Result<Read> {
     // Held so that the mode does not change meanwhile.
     let active = active();
-    let Some(Active { terminal, raw: true, .. }) = &*active else { return Ok(Read::Suspended) };
+    let Some(Active { terminal, mode: Mode::Raw, .. }) = &*active else { return Ok(Read::NotRaw) };
     // A shell may have changed the mode while the process was stopped: then a read would wait for a whole line.
     let mut poll = [PollFd::new(terminal, PollFlags::IN)];
-    rustix::event::poll(&mut poll, Some(&Timespec::default()))?;
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut poll, Some(&Timespec::default())))?;
     let [poll] = poll;
     let found = poll.revents();
     if !found.contains(PollFlags::IN) {
@@ -193,9 +272,10 @@ fn install_hook() {
         panic::set_hook(Box::new(move |info| {
             let in_session = suspend();
             previous(info);
-            // The process outlives a panic of any thread but the first, and with it a session that is not that thread's;
-            // one that is restores the terminal as it unwinds.
-            if in_session && cfg!(panic = "unwind") && thread::current().name() != Some("main") {
+            // The process outlives a panic of a task, and of any thread but the first; a session in that task or thread
+            // restores the terminal as it unwinds.
+            let caught = tokio::task::try_id().is_some() || thread::current().name() != Some("main");
+            if in_session && cfg!(panic = "unwind") && caught {
                 resume();
             }
         }));
@@ -226,45 +306,67 @@ mod tests {
     fn the_terminal_comes_back_as_it_was() {
         let _guard = one_at_a_time();
         let (_user, terminal) = pty();
-        let terminal = Arc::new(terminal);
         let mut own = tcgetattr(&terminal).unwrap();
         own.local_modes -= LocalModes::ECHOE;
         own.special_codes[SpecialCodeIndex::VINTR] = 0x0b;
         rustix::termios::tcsetattr(&terminal, OptionalActions::Now, &own).unwrap();
         let before = modes(&terminal);
+        let reserved = Reserved::new(&terminal).unwrap();
+        assert_eq!(modes(&terminal), before);
 
-        let raw = RawMode::enter(&terminal, true).unwrap();
+        let raw = RawMode::enter(&reserved, true).unwrap();
         assert!(is_raw(&terminal));
         assert!(suspend());
         assert_eq!(modes(&terminal), before);
         resume();
         assert!(is_raw(&terminal));
+        stop();
+        assert_eq!(modes(&terminal), before);
+        go_on();
+        assert!(is_raw(&terminal));
         drop(raw);
         assert_eq!(modes(&terminal), before);
         assert!(!suspend());
         resume();
+        go_on();
         assert_eq!(modes(&terminal), before);
+    }
+
+    #[test]
+    fn a_panic_does_not_make_it_raw_while_a_signal_ends_the_process() {
+        let _guard = one_at_a_time();
+        let (_user, terminal) = pty();
+        let before = modes(&terminal);
+        let reserved = Reserved::new(&terminal).unwrap();
+        let _raw = RawMode::enter(&reserved, true).unwrap();
+        for suspended in [false, true] {
+            assert!(!suspended || suspend());
+            stop();
+            assert!(suspended || suspend());
+            resume();
+            assert_eq!(modes(&terminal), before);
+            go_on();
+            assert!(is_raw(&terminal));
+        }
     }
 
     #[test]
     fn there_is_one_session_at_a_time() {
         let _guard = one_at_a_time();
         let (_user, terminal) = pty();
-        let terminal = Arc::new(terminal);
-        let first = RawMode::enter(&terminal, true).unwrap();
-        assert!(matches!(RawMode::enter(&terminal, true), Err(RawError::Busy)));
-        assert!(is_raw(&terminal));
+        let first = Reserved::new(&terminal).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(Reserved::new(&terminal), Err(RawError::Busy)));
+        }
         drop(first);
-        drop(RawMode::enter(&terminal, true).unwrap());
+        drop(Reserved::new(&terminal).unwrap());
     }
 
     #[test]
     fn a_file_is_no_terminal() {
-        let _guard = one_at_a_time();
         for file in ["/dev/null", "/dev/zero"] {
-            let file = std::fs::File::open(file).unwrap().into();
-            assert!(matches!(RawMode::enter(&Arc::new(file), true), Err(RawError::NotATerminal)));
+            let file = std::fs::File::open(file).unwrap();
+            assert!(matches!(Reserved::new(file), Err(RawError::NotATerminal)));
         }
-        assert!(!suspend());
     }
 }

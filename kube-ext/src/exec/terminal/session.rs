@@ -1,7 +1,6 @@
 //! A session: the local terminal and a remote one, each with what the other has to say.
 use std::{
     future::pending,
-    os::fd::OwnedFd,
     pin::pin,
     sync::{
         Arc,
@@ -21,7 +20,7 @@ use super::{
     Options,
     keys::{Keys, Typed},
     output::Output,
-    raw::{RawError, RawMode},
+    raw::{self, RawError, RawMode, Reserved},
     size::{Size, Sizes},
 };
 use crate::exec::{
@@ -81,17 +80,19 @@ pub(super) enum Over {
 
 impl Local {
     /// Makes the terminal raw. The remote one has been told `size`.
-    pub(super) fn enter(
-        terminal: &Arc<OwnedFd>,
-        size: Option<Size>,
-        options: &Options,
-    ) -> Result<Self, Cause> {
+    pub(super) fn enter(terminal: &Reserved, size: Option<Size>, options: &Options) -> Result<Self, Cause> {
         let failed = |action| move |source| Cause::Terminal { action, source };
         let output = Output::stdout().map_err(failed("write to standard output"))?;
         let raw = RawMode::enter(terminal, options.restore_on_signals).map_err(RawError::into_cause)?;
-        let sizes = Sizes::new(Arc::clone(terminal), size).map_err(failed("watch the terminal's size"))?;
-        let keys = Keys::new(terminal, options.detach.as_ref()).map_err(failed("read the keys"))?;
+        let sizes =
+            Sizes::new(Arc::clone(terminal.file()), size).map_err(failed("watch the terminal's size"))?;
+        let keys = Keys::new(terminal.file(), options.detach.as_ref()).map_err(failed("read the keys"))?;
         Ok(Self { _raw: raw, keys, sizes, output, unheard: Vec::new() })
+    }
+
+    /// For another remote terminal, which has been told `size`.
+    pub(super) fn go_on(&mut self, size: Option<Size>) {
+        self.sizes.told(size);
     }
 
     /// Until one side ends it. All that the remote process wrote is written by then.
@@ -142,10 +143,10 @@ impl Local {
             }
             while let Some(bytes) = to_send.recv().await {
                 if again && !heard.load(Ordering::Relaxed) {
+                    unheard.extend_from_slice(&bytes);
                     if unheard.len() >= UNHEARD {
                         hearing.notified().await;
                     }
-                    unheard.extend_from_slice(&bytes);
                 }
                 if stdin.write_all(&bytes).await.is_err() {
                     return;
@@ -154,17 +155,27 @@ impl Local {
             let _ = stdin.flush().await;
         };
 
-        let mut sending = pin!(sending.fuse());
-        let over = tokio::select! {
-            biased;
-            over = copying => over,
-            over = reading => over,
-            over = resizing => over,
-            over = async { sending.as_mut().await; pending().await } => over,
-        }?;
-        drop(typed);
-        if over == Over::Detached && !sending.is_terminated() {
-            let _ = timeout(LINGER, sending).await;
+        let over = {
+            let mut sending = pin!(sending.fuse());
+            let over = tokio::select! {
+                biased;
+                over = copying => over,
+                over = reading => over,
+                over = resizing => over,
+                never = raw::stay_in_foreground() => match never {},
+                over = async { sending.as_mut().await; pending().await } => over,
+            }?;
+            drop(typed);
+            if over == Over::Detached && !sending.is_terminated() {
+                let _ = timeout(LINGER, sending).await;
+            }
+            over
+        };
+        if again && !heard.load(Ordering::Relaxed) {
+            // No more than `AHEAD` reads.
+            while let Ok(bytes) = to_send.try_recv() {
+                unheard.extend(bytes);
+            }
         }
         Ok(over)
     }

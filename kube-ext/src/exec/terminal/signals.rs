@@ -24,7 +24,8 @@ const FATAL: [c_int; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
 /// Whether signals do what they do by default: while no session watches them.
 static DEFAULT: AtomicBool = AtomicBool::new(true);
 
-/// Restores the terminal before a signal ends or stops the process, until it is dropped.
+/// Makes the terminal raw again after a stop and, if asked to, restores it before a signal ends or stops the process.
+/// Until it is dropped.
 #[derive(Debug)]
 pub(super) struct Watch {
     handle: Handle,
@@ -32,8 +33,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start() -> io::Result<Self> {
-        let mut signals = Signals::new(ours()?.iter().chain([&SIGCONT]))?;
+    pub(super) fn start(restore: bool) -> io::Result<Self> {
+        let fatal = if restore { ours()? } else { &[] };
+        let mut signals = Signals::new(fatal.iter().chain([&SIGCONT]))?;
         let handle = signals.handle();
         let run = move || {
             for signal in &mut signals {
@@ -45,7 +47,7 @@ impl Watch {
             }
         };
         let thread = thread::Builder::new().name("terminal-signals".to_owned()).spawn(run)?;
-        DEFAULT.store(false, Ordering::SeqCst);
+        DEFAULT.store(!restore, Ordering::SeqCst);
         Ok(Self { handle, thread: Some(thread) })
     }
 }
@@ -63,15 +65,15 @@ impl Drop for Watch {
 fn on_signal(signal: c_int) {
     match signal {
         // Whoever had the terminal meanwhile has left it in a mode of its own.
-        SIGCONT => raw::resume(),
+        SIGCONT => raw::go_on(),
         SIGTSTP => {
-            raw::suspend();
+            raw::stop();
             // Returns when the process goes on.
             let _ = emulate_default_handler(signal);
-            raw::resume();
+            raw::go_on();
         }
         signal => {
-            raw::suspend();
+            raw::stop();
             let _ = emulate_default_handler(signal);
         }
     }

@@ -54,6 +54,11 @@ impl Sizes {
         Ok(Self { terminal, changed, continued, last })
     }
 
+    /// The size is another one that the remote terminal was told.
+    pub(super) fn told(&mut self, size: Option<Size>) {
+        self.last = size;
+    }
+
     /// Waits until the size is another than the last one. Of several changes only the latest counts. Dropped, it loses
     /// none.
     pub(super) async fn next(&mut self) -> Size {
@@ -126,5 +131,16 @@ mod tests {
         resize(&terminal, 40, 10);
         changed();
         assert_eq!(timeout(soon, next).await.unwrap().unwrap(), Size { width: 40, height: 10 });
+    }
+
+    #[tokio::test]
+    async fn what_the_next_remote_terminal_was_told_counts() {
+        let soon = Duration::from_secs(10);
+        let (_user, terminal) = pty();
+        resize(&terminal, 80, 24);
+        let mut sizes = Sizes::new(Arc::new(terminal), Some(Size { width: 80, height: 24 })).unwrap();
+        // While it began, the terminal had another size.
+        sizes.told(Some(Size { width: 90, height: 24 }));
+        assert_eq!(timeout(soon, sizes.next()).await.unwrap(), Size { width: 80, height: 24 });
     }
 }
