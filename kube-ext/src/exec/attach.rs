@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::TerminalSize};
 
 use super::{
-    child::{ChildStderr, ChildStdin, ChildStdout, Session},
+    child::{ChildStderr, ChildStdin, ChildStdout, Session, Streams},
     command::{MAX_OUTPUT, Stdio},
     error::Error,
     target::{Look, Target},
@@ -96,7 +96,8 @@ impl Attach {
     }
 
     /// After how long without any sign of life from the server the connection is taken for lost, as
-    /// [`Command::keepalive`](super::Command::keepalive).
+    /// [`Command::keepalive`](super::Command::keepalive); here silence counts only while no input is on its way, since the pipe
+    /// of the process may have been full before.
     ///
     /// ```
     /// # use kube_ext::exec::Attach;
@@ -150,20 +151,20 @@ impl Attach {
     pub fn spawn(&self) -> impl Future<Output = Result<Attached, Error>> + Send + use<> {
         let attach = self.clone();
         async move {
-            let bounds = attach.target.bounds();
             let stdin = attach.stdin == Stdio::Piped;
             let wanted = |tty: bool| [stdin, true, !tty];
-            let (connection, operation, picked) = attach
+            let connected = attach
                 .target
-                .connect("attach".to_owned(), "pods/attach", Look::Always, bounds, |request, picked| {
+                .connect("attach".to_owned(), "pods/attach", Look::Always, |request, picked| {
                     let params = picked.params(wanted(picked.tty), picked.tty);
                     request.attach(&attach.target.pod, &params)
                 })
                 .await?;
-            let wanted = wanted(picked.tty);
-            let (session, (stdin, stdout, stderr)) =
-                Session::start(connection, operation, attach.max_output, wanted, bounds);
-            Ok(Attached { stdin, stdout, stderr, tty: picked.tty, session })
+            let tty = connected.picked.tty;
+            // Its pipes may be full of what others wrote.
+            let streams = Streams { wanted: wanted(tty), tty, limit: attach.max_output, spare: 0 };
+            let (session, (stdin, stdout, stderr)) = Session::start(connected, streams);
+            Ok(Attached { stdin, stdout, stderr, tty, session })
         }
     }
 }
@@ -209,7 +210,8 @@ impl Attached {
     ///
     /// # Errors
     /// [`Cause::Lost`](super::Cause::Lost) when the connection ends without a word of the server, and all others of
-    /// [`Cause`](super::Cause) that can happen to an attachment once it is there.
+    /// [`Cause`](super::Cause) that can happen to an attachment once it is there; up to Kubernetes 1.35 also that the
+    /// container does not run.
     ///
     /// # Cancel safety
     /// Safe: nothing is lost when the future is dropped, and it can be called again.
@@ -220,7 +222,9 @@ impl Attached {
     /// }
     /// ```
     pub async fn wait(&mut self) -> Result<(), Error> {
-        drop(self.stdin.take());
+        if !self.tty {
+            drop(self.stdin.take());
+        }
         self.session.ended().await.map(|_| ())
     }
 

@@ -7,15 +7,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use kube::{api::TerminalSize, client::Connection};
+use kube::api::TerminalSize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    error::{Cause, Error, Operation, Stream},
+    error::{Cause, Error, Stream},
     pipes::{Ending, Pipes},
-    session::{self, Bounds},
+    session,
     status::ExitStatus,
+    target::Connected,
 };
 
 /// The connection to a process, and the task that serves it, which ends when this is dropped.
@@ -25,20 +26,27 @@ pub(super) struct Session {
     _task: AbortOnDropHandle<()>,
 }
 
+/// The streams of a process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streams {
+    /// Stdin, stdout, stderr.
+    pub(super) wanted: [bool; 3],
+    /// Whether it has a terminal.
+    pub(super) tty: bool,
+    /// How many bytes of an output are kept.
+    pub(super) limit: usize,
+    /// How many bytes of input its pipes take for sure, even if it reads none.
+    pub(super) spare: usize,
+}
+
 /// The ends of a session's pipes, where they were asked for.
 pub(super) type Ends = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
 
 impl Session {
-    pub(super) fn start(
-        connection: Connection,
-        operation: Arc<Operation>,
-        limit: usize,
-        wanted: [bool; 3],
-        bounds: Bounds,
-    ) -> (Self, Ends) {
-        let pipes = Arc::new(Pipes::new(operation, limit, wanted));
-        let task = AbortOnDropHandle::new(tokio::spawn(session::run(connection, pipes.clone(), bounds)));
-        let [stdin, stdout, stderr] = wanted;
+    pub(super) fn start(connected: Connected, streams: Streams) -> (Self, Ends) {
+        let [stdin, stdout, stderr] = streams.wanted;
+        let pipes = Arc::new(Pipes::new(connected.operation.clone(), streams.limit, streams.wanted));
+        let task = AbortOnDropHandle::new(tokio::spawn(session::run(connected, pipes.clone(), streams)));
         let ends = (
             stdin.then(|| ChildStdin(pipes.clone())),
             stdout.then(|| ChildStdout(pipes.clone())),
@@ -53,6 +61,11 @@ impl Session {
 
     pub(super) fn ending(&self) -> Option<Ending> {
         self.pipes.ending()
+    }
+
+    /// What became of output behind the exit status, if it is lost.
+    pub(super) fn cut_by(&self) -> Option<Error> {
+        self.pipes.cut_by()
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
@@ -73,10 +86,11 @@ impl Session {
 /// A process that runs in a container, as [`Command::spawn`](super::Command::spawn) started it.
 ///
 /// Its streams are there to be taken, as those of `tokio::process::Child`. Both outputs come through one connection: one that
-/// is not read holds up the other, as it would hold up the process. Here this cannot last: an output that nobody reads takes
-/// up to [`max_output`](super::Command::max_output) bytes while something else is awaited, so that reading one to its end and
+/// is not read holds up the other, as it would hold up the process. So an output that has not been read for a second takes
+/// up to [`max_output`](super::Command::max_output) bytes while something else is awaited: reading one to its end and
 /// then the other works, as does [`wait`](Self::wait) first and reading then. A slow reader slows the process, and loses
-/// nothing.
+/// nothing. An output that is full, has never been read and is in the way of all else for a minute is
+/// [`Cause::Unread`](super::Cause::Unread); one that was read before is taken to have a slow reader, for which everything waits.
 ///
 /// Dropping it closes the connection, like [`kill`](Self::kill); whoever holds one of its streams then gets what has
 /// arrived, and an error.
@@ -131,7 +145,8 @@ impl Child {
     /// it can end.
     ///
     /// Outputs that nobody has read are kept meanwhile, up to [`max_output`](super::Command::max_output) bytes each, and can
-    /// be read afterwards. It can be called again, and tells the same.
+    /// be read afterwards. It can be called again, and tells the same. An exit status that has come stays, even if output
+    /// behind it is lost; who reads that output has the error.
     ///
     /// # Errors
     /// [`Cause::Lost`](super::Cause::Lost) when the connection ends without an exit status, and all others of
@@ -159,7 +174,10 @@ impl Child {
         self.session.ended().await
     }
 
-    /// How the process ended, if it is known to have ended: [`wait`](Self::wait) without waiting.
+    /// How the process ended, if it is known to have ended: [`wait`](Self::wait) without waiting. Stdin stays open.
+    ///
+    /// For outputs that nobody reads, whoever asked in the last two seconds counts as waiting, so that asking again and again comes
+    /// to an end, too.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -230,11 +248,12 @@ impl Child {
 
 /// Where a process in a container reads.
 ///
-/// A write is taken when there is room for it, 64 KiB, and waits when the process does not read. `flush` waits until all
-/// has been handed to the connection. `shutdown`, or dropping it, is the end of the process's stdin; a server that speaks
-/// `v4.channel.k8s.io` only, before Kubernetes 1.30, cannot be told of it, which is
-/// [`Cause::NoEndOfStdin`](super::Cause::NoEndOfStdin). To write to a process that has ended is
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+/// A write is taken when there is room for it, 64 KiB, and waits when the process does not read, for as long as it takes: a
+/// server that waits for the process answers no pings, so that [`keepalive`](super::Command::keepalive) does not count then.
+/// `flush` waits until all has been handed to the connection. `shutdown`, or dropping it, is the end of the process's stdin; a
+/// server that speaks `v4.channel.k8s.io` only, before Kubernetes 1.30, cannot be told of it, which is
+/// [`Cause::NoEndOfStdin`](super::Cause::NoEndOfStdin), or nothing if the process has a terminal, whose input goes on. To write
+/// to a process that has ended is [`BrokenPipe`](io::ErrorKind::BrokenPipe).
 ///
 /// Cancel safety is that of any [`AsyncWrite`]: bytes that `write` has counted are sent, `write_all` may have sent some.
 ///

@@ -9,7 +9,7 @@ use kube::{Api, api::TerminalSize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    child::{Child, ChildStdin, Session},
+    child::{Child, ChildStdin, Session, Streams},
     error::{Cause, Error, Stream},
     status::ExitStatus,
     target::{Look, Target},
@@ -17,6 +17,8 @@ use super::{
 
 /// How much of each output is kept, unless told otherwise.
 pub(super) const MAX_OUTPUT: usize = 64 * 1024 * 1024;
+/// What the pipes of a new process take, even if it reads nothing: the least that a pipe of Linux can hold.
+const PIPE: usize = 4096;
 
 /// What becomes of a stream of a process.
 ///
@@ -123,7 +125,10 @@ impl Command {
         self
     }
 
-    /// Adds arguments. All of a command go into the address of a request: together they take up to 64 KiB.
+    /// Adds arguments. All of a command are part of the address of a request: together they take up to 62 KiB, after
+    /// percent-encoding (64 KiB less what the rest of an address may need), or it is [`Cause::Invalid`]. So they are
+    /// in the server's audit log, in the logs of proxies on the way and in the spans of a client that traces addresses, as
+    /// kube's own does: secrets go through stdin ([`input`](Self::input)).
     ///
     /// ```
     /// # use kube_ext::exec::Command;
@@ -157,7 +162,7 @@ impl Command {
 
     /// Sets a variable of the environment. The protocol has none: the command becomes `env NAME=VALUE.. PROGRAM ARGS..`, so that
     /// the container must have an `env` (POSIX, so most have one), and a program that is not there is exit code 127 of `env`, not
-    /// [`Cause::ProgramNotFound`].
+    /// [`Cause::ProgramNotFound`]. The value can be read wherever arguments can, in logs among them: see [`args`](Self::args).
     ///
     /// ```
     /// # use kube_ext::exec::Command;
@@ -227,7 +232,8 @@ impl Command {
     }
 
     /// What [`output`](Self::output) and [`status`](Self::status) write to stdin while the process runs, and then close it. A
-    /// process that ends without having read all of it is no error.
+    /// process that ends without having read all of it is no error. With anything else that runs a command it is
+    /// [`Cause::Invalid`]: [`stdin`](Self::stdin) and [`spawn`](Self::spawn) go together.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -285,6 +291,11 @@ impl Command {
     /// otherwise, as in kubectl. It is asked for one 12 times in that span, by a websocket's ping, so that a process may be
     /// silent for as long as it likes.
     ///
+    /// A server that waits for a process to read its stdin answers no pings. So silence does not count from when input is sent
+    /// until a ping that was sent after it is answered, except for the first 4 KiB of a command's input, which fit into any pipe. A
+    /// connection that breaks without a word just then is lost when TCP gives it up, after a quarter of an hour, say; what
+    /// must not take so long has a [`timeout`](Self::timeout).
+    ///
     /// ```
     /// # use kube_ext::exec::Command;
     /// use std::time::Duration;
@@ -299,7 +310,7 @@ impl Command {
     }
 
     /// How many bytes of each output are kept in memory, 64 MiB unless told otherwise: all that [`output`](Self::output)
-    /// collects; in a [`Child`], what waits in an output that nobody reads.
+    /// collects; in a [`Child`], what waits in an output that is not being read.
     ///
     /// ```
     /// # use kube_ext::exec::Command;
@@ -315,7 +326,8 @@ impl Command {
     /// Runs the command to its end and collects what it writes.
     ///
     /// # Errors
-    /// [`Cause`] has all of them. The error has what had been collected until then.
+    /// [`Cause`] has all of them. The error has what had been collected until then. It is an error, too, if the exit status came and
+    /// the [`timeout`](Self::timeout) cut off output behind it.
     ///
     /// # Cancel safety
     /// If the future is dropped, the connection is closed, as by [`Child::kill`], and what was collected is lost.
@@ -335,21 +347,24 @@ impl Command {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn output(&self) -> impl Future<Output = Result<Output, Error>> + Send + use<> {
-        let command = self.clone();
+        let mut command = self.clone();
         async move {
-            let wanted =
-                [command.input.is_some(), command.stdout == Stdio::Piped, command.stderr == Stdio::Piped];
+            let input = command.input.take();
+            let wanted = [input.is_some(), command.stdout == Stdio::Piped, command.stderr == Stdio::Piped];
             let mut child = command.start(wanted).await?;
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
             let limit = command.max_output;
             let collected = try_join3(
-                feed(child.stdin.take(), command.input),
+                feed(child.stdin.take(), input),
                 collect(child.stdout.take(), Stream::Stdout, limit, &mut stdout),
                 collect(child.stderr.take(), Stream::Stderr, limit, &mut stderr),
             )
             .await;
             let status = match collected {
-                Ok(_) => child.wait().await,
+                Ok(_) => match (child.wait().await, child.session.cut_by()) {
+                    (Ok(_), Some(error)) => Err(error),
+                    (status, _) => status,
+                },
                 Err(cause) => Err(child.error(cause)),
             };
             match status {
@@ -381,22 +396,22 @@ impl Command {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn status(&self) -> impl Future<Output = Result<ExitStatus, Error>> + Send + use<> {
-        let command = self.clone();
+        let mut command = self.clone();
         async move {
             // A server wants at least one stream.
-            let has_input = command.input.is_some();
-            let mut child = command.start([has_input, false, !has_input]).await?;
+            let input = command.input.take();
+            let mut child = command.start([input.is_some(), false, input.is_none()]).await?;
             drop((child.stdout.take(), child.stderr.take()));
-            let _ = feed(child.stdin.take(), command.input).await;
+            let _ = feed(child.stdin.take(), input).await;
             child.wait().await
         }
     }
 
     /// Starts the command. What is known when this returns is that the server has taken it: that a program is not there, the
-    /// node says later, to [`Child::wait`].
+    /// node says later, to [`Child::wait`]; up to Kubernetes 1.35 also that the container does not run.
     ///
     /// # Errors
-    /// [`Cause`] has all of them.
+    /// [`Cause`] has all of them; [`Cause::Invalid`] if there is an [`input`](Self::input).
     ///
     /// # Cancel safety
     /// If the future is dropped, the connection is closed; the command may have been started, or not.
@@ -427,28 +442,30 @@ impl Command {
         }
     }
 
-    /// Starts it with these streams.
+    /// Starts it with these streams, whose input is for the caller to write.
     pub(super) async fn start(&self, [stdin, stdout, stderr]: [bool; 3]) -> Result<Child, Error> {
         let verb = format!("exec {}", self.program);
-        let argv = match self.argv() {
-            Ok(argv) => argv,
-            Err(problem) => {
-                return Err(Error::new(&self.target.operation(verb, None), Cause::Invalid { problem }));
-            }
+        let argv = if self.input.is_some() {
+            Err("input is for output() and status(), or else stdin(Stdio::Piped)".to_owned())
+        } else {
+            self.argv()
         };
-        let bounds = self.target.bounds();
+        let argv = argv.map_err(|problem| {
+            Error::new(&self.target.operation(verb.clone(), None), Cause::Invalid { problem })
+        })?;
         let tty = self.terminal.is_some();
         // With a terminal there is one output; and a server wants at least one stream.
         let (stdout, stderr) = if tty { (stdout || stderr, false) } else { (stdout, stderr) };
         let nothing = !stdin && !stdout && !stderr;
         let wanted = [stdin, stdout || nothing, stderr];
-        let (connection, operation, _) = self
+        let connected = self
             .target
-            .connect(verb, "pods/exec", Look::IfNeeded, bounds, |request, picked| {
+            .connect(verb, "pods/exec", Look::IfNeeded, |request, picked| {
                 request.exec(&self.target.pod, argv.iter(), &picked.params(wanted, tty))
             })
             .await?;
-        let mut child = Child::new(Session::start(connection, operation, self.max_output, wanted, bounds));
+        let streams = Streams { wanted, tty, limit: self.max_output, spare: PIPE };
+        let mut child = Child::new(Session::start(connected, streams));
         if nothing {
             drop(child.stdout.take());
         }

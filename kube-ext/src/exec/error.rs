@@ -263,7 +263,10 @@ pub enum Cause {
         #[source]
         source: kube::Error,
     },
-    /// The connection ended before the exit status came. The process may have ended, with any code, or still run.
+    /// The connection to the server ended before the exit status came. The process may have ended, with any code, or still run.
+    ///
+    /// When it is the server that loses the node, it is the server's to say so; up to Kubernetes 1.35 it may call that a success
+    /// (kubernetes/kubectl#1726).
     #[error("connection lost before the exit status: {reason}")]
     #[non_exhaustive]
     Lost {
@@ -286,7 +289,7 @@ pub enum Cause {
         /// The bound, in bytes.
         limit: usize,
     },
-    /// An output is full and nobody reads it, while the rest waits for what can only come after it.
+    /// An output is full and has never been read, while the rest has waited for a minute for what can only come after it.
     #[error("{stream} holds {limit} bytes that nobody has read for {idle:?}, and all else waits for that")]
     #[non_exhaustive]
     Unread {
@@ -294,7 +297,7 @@ pub enum Cause {
         stream: Stream,
         /// How much it holds, in bytes.
         limit: usize,
-        /// For how long.
+        /// For how long it has been full.
         idle: Duration,
     },
     /// The server speaks `v4.channel.k8s.io` only (before Kubernetes 1.30), where stdin has no end.

@@ -1,19 +1,12 @@
 //! What lies between a websocket and the handles that a program holds: two outputs, an input, a size, an end.
-//!
-//! Both outputs come through one connection, so that one which nobody reads stands in the way of the other. An output takes
-//! [`SOFT`] bytes and then makes the server wait, as a pipe does. It takes more, up to a limit, only where waiting could
-//! last for ever: while somebody waits for the other output, the exit status or room for input, and the reader of this
-//! one has shown no sign of life for a while, since it may be the same task that waits.
 
 use std::{
-    collections::VecDeque,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
-    time::Duration,
+    task::{Context, Poll},
 };
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes};
 use kube::api::TerminalSize;
 use tokio::{
     io::ReadBuf,
@@ -23,20 +16,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    buffers::{End, IDLE, Output, SOFT, State},
     error::{Cause, Error, Operation, Stream},
     status::ExitStatus,
 };
 
-/// How much an output holds before the server has to wait.
-const SOFT: usize = 256 * 1024;
 /// How much input is taken before the writer has to wait. A message to the server is no larger.
 const INPUT: usize = 64 * 1024;
-/// Outputs are kept in pieces of this size, so that many small messages take no more than their bytes.
-const PIECE: usize = 32 * 1024;
-/// After how long without a read an output may be taken for one that nobody reads.
-const IDLE: Duration = Duration::from_secs(1);
-/// After how long that is sure, if it is full.
-const UNREAD: Duration = Duration::from_secs(60);
 
 /// How it ended.
 pub(super) type Ending = Result<ExitStatus, Error>;
@@ -56,48 +42,6 @@ pub(super) struct Pipes {
     pub(super) killed: CancellationToken,
 }
 
-#[derive(Debug)]
-struct State {
-    outputs: [Output; 2],
-    input: Input,
-    /// The next size and, if another has come since, the latest.
-    sizes: VecDeque<TerminalSize>,
-    /// How many wait for the end.
-    waiting: usize,
-}
-
-#[derive(Debug, Default)]
-struct Output {
-    pieces: VecDeque<BytesMut>,
-    length: usize,
-    /// Whether there is somebody who may read it.
-    wanted: bool,
-    /// Who waits for it.
-    reader: Option<Waker>,
-    /// When it was read last, if ever.
-    read_at: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Input {
-    /// The message to be sent next, which begins with its channel.
-    message: BytesMut,
-    /// A message is on its way.
-    sending: bool,
-    /// Whoever waits: for room, or for all to be sent.
-    writer: Option<Waker>,
-    wanted: bool,
-    end: End,
-}
-
-/// The end of stdin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Open,
-    Closed,
-    Told,
-}
-
 /// What the server is sent.
 pub(super) enum Outgoing {
     Input(Bytes),
@@ -107,18 +51,10 @@ pub(super) enum Outgoing {
 
 impl Pipes {
     pub(super) fn new(operation: Arc<Operation>, limit: usize, [stdin, stdout, stderr]: [bool; 3]) -> Self {
-        let output = |wanted| Output { wanted, ..Output::default() };
-        let input =
-            Input { message: BytesMut::new(), sending: false, writer: None, wanted: stdin, end: End::Open };
         Self {
             operation,
             limit,
-            state: Mutex::new(State {
-                outputs: [output(stdout), output(stderr)],
-                input,
-                sizes: VecDeque::new(),
-                waiting: 0,
-            }),
+            state: Mutex::new(State::new([stdin, stdout, stderr])),
             room: Notify::new(),
             outgoing: Notify::new(),
             ending: watch::Sender::new(None),
@@ -185,6 +121,11 @@ impl Pipes {
         input.wake();
     }
 
+    /// Output behind the exit status is lost, and why: whoever reads is told so instead of an end.
+    pub(super) fn cut(&self, error: Error) {
+        self.state().cut = Some(error);
+    }
+
     /// It is over. The first end counts. What is in the outputs stays to be read.
     pub(super) fn end(&self, ending: Ending) {
         self.ending.send_if_modified(|known| {
@@ -215,8 +156,16 @@ impl Pipes {
         }
     }
 
+    /// How it ended, if it has. To ask again and again is to wait for it.
     pub(super) fn ending(&self) -> Option<Ending> {
+        self.state().asked_at = Some(Instant::now());
+        self.room.notify_one();
         self.ending.borrow().clone()
+    }
+
+    /// What became of output behind the exit status, if it is lost.
+    pub(super) fn cut_by(&self) -> Option<Error> {
+        self.state().cut.clone()
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
@@ -248,7 +197,7 @@ impl Pipes {
             return Poll::Ready(Ok(()));
         }
         match &*self.ending.borrow() {
-            Some(Ok(_)) => Poll::Ready(Ok(())),
+            Some(Ok(_)) => Poll::Ready(state.cut.as_ref().map_or(Ok(()), |error| Err(error.to_io()))),
             Some(Err(error)) => Poll::Ready(Err(error.to_io())),
             None => {
                 output.reader = Some(cx.waker().clone());
@@ -307,9 +256,10 @@ impl Pipes {
         Poll::Pending
     }
 
-    /// Nothing more will be written.
+    /// Nothing more will be written, and who did waits no longer.
     pub(super) fn close_input(&self) {
         let input = &mut self.state().input;
+        input.writer = None;
         if input.end == End::Open {
             input.end = End::Closed;
             self.outgoing.notify_one();
@@ -321,90 +271,6 @@ fn no_reader(ending: &Ending) -> io::Error {
     match ending {
         Ok(status) => io::Error::new(io::ErrorKind::BrokenPipe, format!("the process has ended: {status}")),
         Err(error) => error.to_io(),
-    }
-}
-
-impl State {
-    fn output(&mut self, stream: Stream) -> &mut Output {
-        let [stdout, stderr] = &mut self.outputs;
-        match stream {
-            Stream::Stdout => stdout,
-            Stream::Stderr => stderr,
-        }
-    }
-
-    /// Whether an output takes more; an error when it is full, has not been read for this long, and all else waits.
-    fn admits(&mut self, stream: Stream, limit: usize) -> Result<bool, Duration> {
-        let other_waits = match stream {
-            Stream::Stdout => self.output(Stream::Stderr).reader.is_some(),
-            Stream::Stderr => self.output(Stream::Stdout).reader.is_some(),
-        };
-        let somebody_waits = other_waits || self.waiting > 0 || self.input.writer.is_some();
-        let output = self.output(stream);
-        // Whatever the limit, a reader of an empty output waits for something to come.
-        if !output.wanted || output.length == 0 || output.length < SOFT.min(limit) {
-            return Ok(true);
-        }
-        if !somebody_waits {
-            return Ok(false);
-        }
-        let idle = output.read_at.map_or(Duration::MAX, |at| at.elapsed());
-        if output.length < limit {
-            return Ok(idle >= IDLE);
-        }
-        // One that was never read is given the same time, from when it is found to be full.
-        let since = *output.read_at.get_or_insert_with(Instant::now);
-        if since.elapsed() >= UNREAD { Err(since.elapsed()) } else { Ok(false) }
-    }
-}
-
-impl Output {
-    fn push(&mut self, bytes: &[u8]) {
-        if !self.wanted {
-            return;
-        }
-        self.length += bytes.len();
-        match self.pieces.back_mut() {
-            Some(piece) if piece.capacity() - piece.len() >= bytes.len() => piece.extend_from_slice(bytes),
-            _ => {
-                let mut piece = BytesMut::with_capacity(bytes.len().max(PIECE));
-                piece.extend_from_slice(bytes);
-                self.pieces.push_back(piece);
-            }
-        }
-        if self.reader.is_some() {
-            // Who waited until now has not left it unread since it last looked.
-            self.read_at = Some(Instant::now());
-        }
-        self.wake();
-    }
-
-    fn pop(&mut self, buffer: &mut ReadBuf<'_>) {
-        while buffer.remaining() > 0
-            && let Some(piece) = self.pieces.front_mut()
-        {
-            let count = piece.len().min(buffer.remaining());
-            buffer.put_slice(piece.get(..count).unwrap_or_default());
-            piece.advance(count);
-            self.length -= count;
-            if piece.is_empty() {
-                self.pieces.pop_front();
-            }
-        }
-    }
-
-    fn wake(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-    }
-}
-
-impl Input {
-    fn wake(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            writer.wake();
-        }
     }
 }
 
@@ -427,9 +293,14 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::{task::Waker, time::Duration};
+
     use futures::FutureExt as _;
 
-    use super::*;
+    use super::{
+        super::buffers::{ASKED, UNREAD},
+        *,
+    };
 
     fn pipes(limit: usize) -> Pipes {
         let operation =
@@ -437,9 +308,12 @@ mod tests {
         Pipes::new(Arc::new(operation), limit, [true; 3])
     }
 
-    /// As if stdout had been read last so long ago.
+    /// As if stdout had been read last, if it was, and found to be full so long ago.
     fn age(pipes: &Pipes, by: Duration) {
-        pipes.state().output(Stream::Stdout).read_at = Some(Instant::now().checked_sub(by).unwrap());
+        let output = &mut pipes.state().outputs[0];
+        let ago = Instant::now().checked_sub(by).unwrap();
+        output.read_at = output.read_at.map(|_| ago);
+        output.full_at = output.full_at.map(|_| ago);
     }
 
     fn takes(pipes: &Pipes, bytes: &[u8]) -> bool {
@@ -457,11 +331,13 @@ mod tests {
     async fn a_full_output_that_nobody_reads() {
         let pipes = pipes(4);
         assert!(takes(&pipes, b"full"));
+        assert!(!takes(&pipes, b"more"));
         age(&pipes, 2 * UNREAD);
         assert!(!takes(&pipes, b"more"), "nobody waits: there is no hurry");
         let _waiting = Waiting::new(&pipes);
+        assert!(!takes(&pipes, b"more"), "time counts from when something waits");
         age(&pipes, UNREAD / 2);
-        assert!(!takes(&pipes, b"more"), "its reader may be slow");
+        assert!(!takes(&pipes, b"more"), "its reader may yet come");
         age(&pipes, UNREAD);
         let cause = pipes.deliver(Stream::Stdout, b"more").await.unwrap_err();
         let Cause::Unread { stream: Stream::Stdout, limit: 4, idle } = cause else { panic!("{cause}") };
@@ -471,15 +347,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_waited_for_long_is_no_slow_reader() {
+    async fn a_slow_reader_is_a_reader() {
         let pipes = pipes(4);
-        assert_eq!(reads(&pipes), 0);
-        age(&pipes, 2 * UNREAD);
         let _waiting = Waiting::new(&pipes);
         assert!(takes(&pipes, b"full"));
-        assert!(!takes(&pipes, b"more"), "the reader has been woken, and comes soon");
+        assert!(!takes(&pipes, b"more"));
         assert_eq!(reads(&pipes), 4);
         assert!(takes(&pipes, b"more"));
+        assert!(!takes(&pipes, b"even more"));
+        age(&pipes, 100 * UNREAD);
+        assert!(!takes(&pipes, b"even more"), "however long it takes, it is no error");
+        assert_eq!(reads(&pipes), 4);
+        assert!(takes(&pipes, b"even more"));
+    }
+
+    #[tokio::test]
+    async fn to_ask_for_the_end_is_to_wait_for_it() {
+        let pipes = pipes(2 * SOFT);
+        assert!(takes(&pipes, &vec![0; SOFT]));
+        assert!(!takes(&pipes, b"more"), "nobody waits");
+        assert!(pipes.ending().is_none());
+        assert!(takes(&pipes, b"more"));
+        pipes.state().asked_at = Instant::now().checked_sub(ASKED);
+        assert!(!takes(&pipes, b"even more"), "that was long ago");
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_does_not_wait() {
+        let pipes = pipes(2 * SOFT);
+        assert!(takes(&pipes, &vec![0; SOFT]));
+        let context = Context::from_waker(Waker::noop());
+        assert!(pipes.poll_write(&context, &vec![0; INPUT]).is_ready());
+        assert!(pipes.poll_write(&context, b"x").is_pending());
+        assert!(takes(&pipes, b"more"), "a writer waits for room");
+        pipes.close_input();
+        assert!(!takes(&pipes, b"even more"), "it has been dropped");
+        let mut byte = [0];
+        assert!(pipes.poll_read(Stream::Stderr, &context, &mut ReadBuf::new(&mut byte)).is_pending());
+        assert!(takes(&pipes, b"even more"), "a reader waits for the other output");
+        pipes.discard(Stream::Stderr);
+        assert!(!takes(&pipes, b"the last"), "it has been dropped");
     }
 
     #[tokio::test]
@@ -487,5 +394,20 @@ mod tests {
         let pipes = pipes(0);
         assert!(takes(&pipes, b"some"));
         assert!(!takes(&pipes, b"more"));
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_has_no_end() {
+        let pipes = pipes(4);
+        assert!(takes(&pipes, b"full"));
+        pipes.cut(Error::new(&pipes.operation, Cause::Killed));
+        pipes.end(Ok(ExitStatus::from_code(7)));
+        assert_eq!(pipes.ended().await.unwrap().code(), 7);
+        assert_eq!(reads(&pipes), 4);
+        let context = Context::from_waker(Waker::noop());
+        let mut byte = [0];
+        let end = pipes.poll_read(Stream::Stdout, &context, &mut ReadBuf::new(&mut byte));
+        let Poll::Ready(Err(error)) = end else { panic!("{end:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

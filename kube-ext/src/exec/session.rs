@@ -2,7 +2,11 @@
 
 use std::{
     future::{Future, pending},
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -16,9 +20,11 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
+    child::Streams,
     error::{Cause, Error, Stream},
-    pipes::{Ending, Outgoing, Pipes},
+    pipes::{Outgoing, Pipes},
     status::{self, ExitStatus},
+    target::Connected,
 };
 
 // `k8s.io/apimachinery/pkg/util/remotecommand/constants.go`.
@@ -47,16 +53,31 @@ pub(super) struct Bounds {
     pub(super) deadline: Option<(Instant, Duration)>,
 }
 
+/// How the kubelet's refusal begins where the API server accepts a session before it asks the node: up to Kubernetes 1.35,
+/// `k8s.io/apiserver/pkg/util/proxy/streamtranslator.go`.
+const REFUSED: &str = "unable to upgrade connection";
+
 /// Runs a session until it ends, in whichever way, and tells the pipes: also when this future is dropped.
 pub(super) fn run(
-    connection: Connection,
+    connected: Connected,
     pipes: Arc<Pipes>,
-    bounds: Bounds,
+    streams: Streams,
 ) -> impl Future<Output = ()> + Send + 'static {
     let guard = EndOnDrop(pipes);
     async move {
         let pipes = &*guard.0;
-        pipes.end(session(connection, pipes, bounds).await);
+        let Connected { connection, target, bounds, picked, .. } = connected;
+        let mut status = session(connection, pipes, bounds, streams).await;
+        if let Err(Cause::Failed { message }) = &status
+            && message.contains(REFUSED)
+        {
+            let why = tokio::select! {
+                why = target.not_running(&picked.container, bounds) => why,
+                () = pipes.killed.cancelled() => None,
+            };
+            status = why.map_or(status, Err);
+        }
+        pipes.end(status.map_err(|cause| Error::new(&pipes.operation, cause)));
     }
 }
 
@@ -73,15 +94,64 @@ impl Drop for EndOnDrop {
 struct Patience {
     span: Duration,
     reason: String,
+    /// Silence counts, whatever is known of the input.
+    whatever: bool,
+}
+
+/// What is known of the input that was sent.
+///
+/// A server reads a connection in order, and does not go on while the process does not take its input: then it answers no
+/// pings, either. So silence means something only once a ping behind all input has been answered, or while the
+/// input is less than what pipes take.
+#[derive(Debug)]
+struct Progress {
+    /// How many bytes of input are nothing to wait for.
+    spare: usize,
+    sent: AtomicUsize,
+    /// The number of the last ping, of the first one behind all input, and of the last one that was answered.
+    ping: AtomicU64,
+    behind: AtomicU64,
+    answered: AtomicU64,
+}
+
+impl Progress {
+    fn new(spare: usize) -> Self {
+        let [ping, behind, answered] = [0; 3].map(AtomicU64::new);
+        Self { spare, sent: AtomicUsize::new(0), ping, behind, answered }
+    }
+
+    /// Input is about to be sent.
+    fn input(&self, bytes: usize) {
+        self.sent.fetch_add(bytes, Relaxed);
+        self.behind.store(self.ping.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// The next ping.
+    fn ping(&self) -> Message {
+        let number = self.ping.fetch_add(1, Relaxed) + 1;
+        Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))
+    }
+
+    fn pong(&self, bytes: &[u8]) {
+        if let Ok(number) = bytes.try_into() {
+            self.answered.fetch_max(u64::from_be_bytes(number), Relaxed);
+        }
+    }
+
+    /// Whether the server may be waiting for the process to take input.
+    fn may_wait(&self) -> bool {
+        self.sent.load(Relaxed) > self.spare && self.answered.load(Relaxed) < self.behind.load(Relaxed)
+    }
 }
 
 /// Nobody says goodbye: the server ends the connection, or it is dropped, which is what kubectl does, too.
-async fn session(connection: Connection, pipes: &Pipes, bounds: Bounds) -> Ending {
+async fn session(connection: Connection, pipes: &Pipes, bounds: Bounds, streams: Streams) -> Status {
     let ends_input = connection.supports_stream_close();
     let (sink, mut stream) = connection.into_stream().split();
     let silence = bounds.silence;
     let reason = format!("nothing from the server for {silence:?}");
-    let (patience, patient) = watch::channel(Patience { span: silence, reason });
+    let (patience, patient) = watch::channel(Patience { span: silence, reason, whatever: false });
+    let progress = &Progress::new(streams.spare);
     let deadline = async {
         match bounds.deadline {
             Some((at, after)) => {
@@ -91,27 +161,43 @@ async fn session(connection: Connection, pipes: &Pipes, bounds: Bounds) -> Endin
             None => pending().await,
         }
     };
+    let mut stop = pin!(async {
+        tokio::select! {
+            () = pipes.killed.cancelled() => Cause::Killed,
+            cause = deadline => cause,
+        }
+    });
+    let end_of_input = match (ends_input, streams.tty) {
+        (true, _) => EndOfInput::Told,
+        // A terminal has no end, so that there is none to be told of.
+        (false, true) => EndOfInput::Ignored,
+        (false, false) => EndOfInput::Error,
+    };
     let both_ways = async {
         tokio::select! {
-            status = receive(&mut stream, pipes, patient) => status,
-            cause = send(sink, pipes, silence, ends_input, patience) => Err(cause),
+            status = receive(&mut stream, pipes, patient, progress) => status,
+            cause = send(sink, pipes, silence, end_of_input, patience, progress) => Err(cause),
         }
     };
     let status = tokio::select! {
         // First what a flood of output would keep waiting.
         biased;
-        () = pipes.killed.cancelled() => Err(Cause::Killed),
-        cause = deadline => Err(cause),
-        status = both_ways => status,
+        cause = &mut stop => return Err(cause),
+        status = both_ways => status?,
     };
-    let ending = match status {
-        Ok(status) => tokio::select! {
-            rest = rest(&mut stream, pipes) => rest.and(status),
-            () = pipes.killed.cancelled() => status,
-        },
-        Err(cause) => Err(cause),
-    };
-    ending.map_err(|cause| Error::new(&pipes.operation, cause))
+    // What has been told stays, whatever follows.
+    if let Err(cause) = rest(&mut stream, pipes, stop).await {
+        pipes.cut(Error::new(&pipes.operation, cause));
+    }
+    status
+}
+
+/// What becomes of the end of stdin.
+#[derive(Clone, Copy, Debug)]
+enum EndOfInput {
+    Told,
+    Ignored,
+    Error,
 }
 
 /// Sends input, sizes and pings. Once the connection takes no more, the end is for the server to tell, and soon.
@@ -119,8 +205,9 @@ async fn send<S>(
     mut sink: S,
     pipes: &Pipes,
     silence: Duration,
-    ends_input: bool,
+    end_of_input: EndOfInput,
     patience: watch::Sender<Patience>,
+    progress: &Progress,
 ) -> Cause
 where
     S: Sink<Message, Error = tungstenite::Error> + Unpin,
@@ -130,18 +217,25 @@ where
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
-            outgoing = pipes.outgoing() => match outgoing {
-                Outgoing::Input(message) => Message::Binary(message),
-                Outgoing::EndOfInput if !ends_input => return Cause::NoEndOfStdin,
-                Outgoing::EndOfInput => Message::Binary(Bytes::from_static(&[CLOSE, STDIN])),
-                Outgoing::Size(size) => resize(&size),
+            outgoing = pipes.outgoing() => match (outgoing, end_of_input) {
+                (Outgoing::Input(message), _) => {
+                    progress.input(message.len());
+                    Message::Binary(message)
+                }
+                (Outgoing::EndOfInput, EndOfInput::Told) => Message::Binary(Bytes::from_static(&[CLOSE, STDIN])),
+                (Outgoing::EndOfInput, EndOfInput::Error) => return Cause::NoEndOfStdin,
+                (Outgoing::EndOfInput, EndOfInput::Ignored) => {
+                    pipes.sent();
+                    continue;
+                }
+                (Outgoing::Size(size), _) => resize(&size),
             },
-            _ = pings.tick() => Message::Ping(Bytes::new()),
+            _ = pings.tick() => progress.ping(),
         };
         if let Err(error) = sink.send(message).await {
             // A process that ends with input unread ends the connection for it; its status may be on the way, behind
             // output that somebody is slow to read.
-            patience.send_replace(Patience { span: LINGER, reason: error.to_string() });
+            patience.send_replace(Patience { span: LINGER, reason: error.to_string(), whatever: true });
             return pending().await;
         }
         pipes.sent();
@@ -158,12 +252,16 @@ async fn receive<S>(
     stream: &mut S,
     pipes: &Pipes,
     mut patience: watch::Receiver<Patience>,
+    progress: &Progress,
 ) -> Result<Status, Cause>
 where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
     loop {
-        let message = next(stream, &mut patience).await?;
+        let message = next(stream, &mut patience, progress).await?;
+        if let Message::Pong(bytes) = &message {
+            progress.pong(bytes);
+        }
         if let Some(status) = take(message, pipes).await? {
             return Ok(status);
         }
@@ -171,7 +269,11 @@ where
 }
 
 /// The next message, if there is one before patience ends, which may become less meanwhile.
-async fn next<S>(stream: &mut S, patience: &mut watch::Receiver<Patience>) -> Result<Message, Cause>
+async fn next<S>(
+    stream: &mut S,
+    patience: &mut watch::Receiver<Patience>,
+    progress: &Progress,
+) -> Result<Message, Cause>
 where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
@@ -186,24 +288,41 @@ where
                 None => Err(Cause::Lost { reason: "the connection was closed".to_owned() }),
             },
             Ok(()) = patience.changed() => (),
-            () = sleep(span) => return Err(Cause::Lost { reason: patience.borrow().reason.clone() }),
+            () = sleep(span) => {
+                let Patience { reason, whatever, .. } = &*patience.borrow();
+                if *whatever || !progress.may_wait() {
+                    return Err(Cause::Lost { reason: reason.clone() });
+                }
+            }
         }
     }
 }
 
 /// Takes what follows the exit status, which comes last, but nothing in the protocol says so. How the connection ends makes
-/// no difference now.
-async fn rest<S>(stream: &mut S, pipes: &Pipes) -> Result<(), Cause>
+/// no difference now. An error is one of output that came and was lost.
+async fn rest<S>(
+    stream: &mut S,
+    pipes: &Pipes,
+    mut stop: Pin<&mut impl Future<Output = Cause>>,
+) -> Result<(), Cause>
 where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
     let mut left = LINGER;
     loop {
         let began = Instant::now();
-        let Ok(Some(Ok(message))) = timeout(left, stream.next()).await else { return Ok(()) };
+        let message = tokio::select! {
+            message = timeout(left, stream.next()) => message,
+            _ = &mut stop => return Ok(()),
+        };
+        let Ok(Some(Ok(message))) = message else { return Ok(()) };
         // What counts is how long the server takes, not a reader.
         left = left.saturating_sub(began.elapsed());
-        take(message, pipes).await?;
+        tokio::select! {
+            biased;
+            taken = take(message, pipes) => taken?,
+            cause = &mut stop => return Err(cause),
+        };
     }
 }
 

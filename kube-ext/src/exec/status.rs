@@ -65,7 +65,7 @@ impl ExitStatus {
     /// assert_eq!(ExitStatus::from_code(255).signal(), None);
     /// ```
     pub fn signal(self) -> Option<i32> {
-        Some(self.code - 128).filter(|signal| (1..=64).contains(signal))
+        self.code.checked_sub(128).filter(|signal| (1..=64).contains(signal))
     }
 
     /// The name of that signal on Linux, if it has one.
@@ -204,6 +204,14 @@ mod tests {
             assert!(read(none).is_err(), "{}", none.escape_ascii());
         }
         assert!(read(br#"{"metadata":{},"status":"Success"}"#).unwrap().success());
+    }
+
+    #[test]
+    fn a_code_may_be_any_number() {
+        for code in [i32::MIN, -1, 0, 128, 193, i32::MAX] {
+            assert_eq!(ExitStatus::from_code(code).signal(), None);
+            assert_eq!(ExitStatus::from_code(code).to_string(), format!("exit code {code}"));
+        }
     }
 
     #[test]

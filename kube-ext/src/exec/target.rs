@@ -18,6 +18,8 @@ use crate::pod::{self, Container, ContainerExt as _, PodExt as _, State};
 
 /// After how long without a word from the server it is taken for gone: kubectl's `pingReadDeadline`.
 const SILENCE: Duration = Duration::from_secs(60);
+/// The longest address that a request can have, of which the path of the cluster's URL is a part that is not known here.
+const MAX_ADDRESS: usize = 65_534 - 2048;
 
 /// A container of a pod, and how long things may take.
 #[derive(Clone, Debug)]
@@ -67,33 +69,33 @@ impl Target {
         verb: String,
         subresource: &'static str,
         look: Look,
-        bounds: Bounds,
         ask: impl Fn(&Request, &Picked) -> Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<(Connection, Arc<Operation>, Picked), Error> {
+    ) -> Result<Connected, Error> {
+        let bounds = self.bounds();
         let operation = self.operation(verb.clone(), None);
-        self.check().map_err(|cause| Error::new(&operation, cause))?;
+        let failed = |cause| Error::new(&operation, cause);
+        self.check().map_err(failed)?;
         let picked = match &self.container {
             Some(name) if look == Look::IfNeeded => Picked { container: name.clone(), tty: false },
-            _ => self
-                .within(bounds, Box::pin(self.pick()))
-                .await
-                .map_err(|cause| Error::new(&operation, cause))?,
+            _ => within(bounds, Box::pin(self.pick())).await.and_then(|picked| picked).map_err(failed)?,
         };
         let operation = self.operation(verb, Some(&picked.container));
-        let connect = async {
-            let request = Request::new(self.api.resource_url());
-            let request = ask(&request, &picked).map_err(|error| Cause::Invalid {
-                problem: format!("the request cannot be built, a command takes up to 64 KiB: {error}"),
-            })?;
-            match self.api.clone().into_client().connect(request).await {
-                Ok(connection) => Ok(connection),
-                Err(error) => Err(self.explain(error, subresource, &picked.container).await),
-            }
-        };
+        let failed = |cause| Error::new(&operation, cause);
+        let request = address(ask(&Request::new(self.api.resource_url()), &picked)).map_err(failed)?;
         // A request is kilobytes of state; in a box, a caller's future stays small.
-        match self.within(bounds, Box::pin(connect)).await {
-            Ok(connection) => Ok((connection, operation, picked)),
-            Err(cause) => Err(Error::new(&operation, cause)),
+        let client = self.api.clone().into_client();
+        match within(bounds, Box::pin(client.connect(request))).await.map_err(failed)? {
+            Ok(connection) => {
+                let target = Self { container: Some(picked.container.clone()), ..self.clone() };
+                Ok(Connected { connection, operation, target, bounds, picked })
+            }
+            Err(error) => {
+                let is_of_the_node =
+                    matches!(&error, kube::Error::Api(status) if matches!(status.code, 400 | 500));
+                let why =
+                    if is_of_the_node { self.not_running(&picked.container, bounds).await } else { None };
+                Err(failed(why.unwrap_or_else(|| refused(error, subresource))))
+            }
         }
     }
 
@@ -114,23 +116,6 @@ impl Target {
         Err(Cause::Invalid { problem })
     }
 
-    async fn within<T>(
-        &self,
-        bounds: Bounds,
-        work: impl Future<Output = Result<T, Cause>>,
-    ) -> Result<T, Cause> {
-        let silence = bounds.silence;
-        let work = async {
-            timeout(silence, work).await.unwrap_or_else(|_| {
-                Err(Cause::Lost { reason: format!("nothing from the server for {silence:?}") })
-            })
-        };
-        match bounds.deadline {
-            Some((at, after)) => timeout_at(at, work).await.unwrap_or(Err(Cause::TimedOut { after })),
-            None => work.await,
-        }
-    }
-
     /// kubectl's choice, of a pod that is not over.
     async fn pick(&self) -> Result<Picked, Cause> {
         let pod = self.api.get(&self.pod).await.map_err(|error| refused(error, "pods"))?;
@@ -143,27 +128,62 @@ impl Target {
         Ok(Picked { container: container.name().to_owned(), tty: has_terminal(&pod, container.name()) })
     }
 
-    /// Finds out what is behind a refusal: the API server and the node say little.
-    async fn explain(&self, error: kube::Error, subresource: &'static str, container: &str) -> Cause {
-        let kube::Error::Api(status) = &error else { return refused(error, subresource) };
-        if !matches!(status.code, 400 | 500) {
-            return refused(error, subresource);
-        }
-        // A pod that cannot be read, or is gone by now, explains nothing.
-        let Ok(pod) = self.api.get(&self.pod).await else { return refused(error, subresource) };
+    /// What is behind a refusal, of which the API server and the node say little: why nothing can run in the container, as its
+    /// pod has it. A pod that cannot be read in time, or is gone by now, explains nothing.
+    pub(super) async fn not_running(&self, container: &str, bounds: Bounds) -> Option<Cause> {
+        let pod = within(bounds, Box::pin(self.api.get(&self.pod))).await.ok()?.ok()?;
         if let Some(phase) = over(&pod) {
-            return Cause::PodNotRunning { phase };
+            return Some(Cause::PodNotRunning { phase });
         }
         if pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
-            return Cause::PodNotRunning { phase: "Pending".to_owned() };
+            return Some(Cause::PodNotRunning { phase: "Pending".to_owned() });
         }
         match pod.pick_container(Some(container)) {
-            Err(source @ pod::Error::NoSuchContainer { .. }) => Cause::NoSuchContainer { source },
+            Err(source @ pod::Error::NoSuchContainer { .. }) => Some(Cause::NoSuchContainer { source }),
             Ok(container) if container.state() != State::Running => {
-                Cause::NotRunning { state: describe(&container) }
+                Some(Cause::NotRunning { state: describe(&container) })
             }
-            _ => refused(error, subresource),
+            _ => None,
         }
+    }
+}
+
+/// A connection to a container, and whose it is.
+pub(super) struct Connected {
+    pub(super) connection: Connection,
+    pub(super) operation: Arc<Operation>,
+    /// With the container that was chosen.
+    pub(super) target: Target,
+    pub(super) bounds: Bounds,
+    pub(super) picked: Picked,
+}
+
+/// What a future gives, if the server answers in time.
+async fn within<T>(bounds: Bounds, work: impl Future<Output = T>) -> Result<T, Cause> {
+    let silence = bounds.silence;
+    let work = async {
+        let lost = |_| Cause::Lost { reason: format!("nothing from the server for {silence:?}") };
+        timeout(silence, work).await.map_err(lost)
+    };
+    match bounds.deadline {
+        Some((at, after)) => timeout_at(at, work).await.unwrap_or(Err(Cause::TimedOut { after })),
+        None => work.await,
+    }
+}
+
+/// The request, if its address is not too long for one.
+fn address(
+    request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+) -> Result<http::Request<Vec<u8>>, Cause> {
+    let invalid = |why: String| Cause::Invalid {
+        problem: format!(
+            "a command takes up to 64 KiB, percent-encoded, as a part of the request's address: {why}"
+        ),
+    };
+    let request = request.map_err(|error| invalid(error.to_string()))?;
+    match request.uri().to_string().len() {
+        length if length > MAX_ADDRESS => Err(invalid(format!("this one takes {length} bytes"))),
+        _ => Ok(request),
     }
 }
 
@@ -213,7 +233,15 @@ fn describe(container: &Container<'_>) -> String {
 fn refused(source: kube::Error, resource: &'static str) -> Cause {
     match &source {
         kube::Error::Api(status) if status.code == 403 => Cause::Forbidden { resource, source },
-        kube::Error::Api(status) if status.code == 404 => Cause::PodNotFound { source },
+        kube::Error::Api(status) if status.code == 404 && is_of_a_pod(status) => {
+            Cause::PodNotFound { source }
+        }
         _ => Cause::Request { source },
     }
+}
+
+/// A server has more than pods that may not be there: a path that leads nowhere, a node that nobody knows.
+fn is_of_a_pod(status: &kube::core::Status) -> bool {
+    let kind = status.details.as_ref().map(|details| details.kind.as_str());
+    kind == Some("pods") || status.message.starts_with("pods \"")
 }

@@ -9,11 +9,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod attach;
 mod cuts;
 mod handshake;
 mod many;
 mod orders;
 mod pressure;
+mod refusals;
 mod servers;
 mod setup;
+mod silence;
 mod stdin;

@@ -13,24 +13,31 @@ use kube_ext::{
     fake::{Exit, FakeCluster, Process},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    sync::Semaphore,
+    io::AsyncWriteExt as _,
+    sync::{Barrier, Semaphore},
 };
 
 use super::setup::{Gauge, cluster_with, command, pod, pods, until, within};
 
 /// A cluster with the pods `web-0` and so on, and how many commands ran there at once at most.
 async fn cluster(count: usize) -> (FakeCluster, Arc<Gauge>) {
+    cluster_of_groups(count, 1).await
+}
+
+/// The same, where no command ends before so many have begun.
+async fn cluster_of_groups(count: usize, size: usize) -> (FakeCluster, Arc<Gauge>) {
+    let barrier = Arc::new(Barrier::new(size));
     let pods = (0..count).map(|number| pod(&format!("web-{number}")));
     let cluster = FakeCluster::builder().objects(pods).start().await.unwrap();
     let gauge = Arc::new(Gauge::default());
     for number in 0..count {
-        let gauge = gauge.clone();
+        let (gauge, barrier) = (gauge.clone(), barrier.clone());
         // Says its number, and ends with it as far as it goes.
         cluster.container("default", &format!("web-{number}"), "app").on_exec(move |mut process: Process| {
-            let gauge = gauge.clone();
+            let (gauge, barrier) = (gauge.clone(), barrier.clone());
             async move {
                 gauge.enter();
+                barrier.wait().await;
                 tokio::time::sleep(Duration::from_millis(number as u64 % 7)).await;
                 process.stdout.write_all(number.to_string().as_bytes()).await.unwrap();
                 process.stderr.write_all(process_name(&process).as_bytes()).await.unwrap();
@@ -48,7 +55,7 @@ fn process_name(process: &Process) -> String {
 
 #[tokio::test]
 async fn a_thousand_50_at_a_time() {
-    let (cluster, gauge) = cluster(1000).await;
+    let (cluster, gauge) = cluster_of_groups(1000, 50).await;
     let pods = pods(&cluster);
     let names = (0..1000).map(|number| (number, format!("web-{number}")));
     let mut results =
@@ -63,7 +70,7 @@ async fn a_thousand_50_at_a_time() {
         assert!(!std::mem::replace(&mut seen[usize::try_from(number).unwrap()], true), "{number} came twice");
     }
     assert!(seen.iter().all(|seen| *seen));
-    assert!(gauge.most() <= 50 && gauge.most() > 10, "{}", gauge.most());
+    assert_eq!(gauge.most(), 50);
     // It stays at its end.
     assert!(results.next().await.is_none());
     until(|| cluster.open_streams() == 0).await;
@@ -129,28 +136,25 @@ async fn what_goes_wrong_in_one_is_its_own() {
 
 #[tokio::test]
 async fn results_come_as_they_come() {
-    let cluster = cluster_with(async |mut process: Process| {
-        // Ends when its input does.
-        let mut input = Vec::new();
-        process.stdin.read_to_end(&mut input).await.unwrap();
-        let pause = process.argv()[1].parse().unwrap();
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        Exit::SUCCESS
+    let gates: [Arc<Semaphore>; 4] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
+    let behind = gates.clone();
+    let cluster = cluster_with(move |process: Process| {
+        let gate = behind[process.argv()[1].parse::<usize>().unwrap()].clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Exit::SUCCESS
+        }
     })
     .await;
     let pods = pods(&cluster);
-    let pauses = [1500, 500, 1000, 0];
-    let results = run_all(pauses, |pause| command(&pods).arg(pause.to_string()));
-    let order: Vec<i32> = within(
-        results
-            .map(|(pause, result)| {
-                result.unwrap();
-                pause
-            })
-            .collect(),
-    )
-    .await;
-    assert_eq!(order, [0, 500, 1000, 1500]);
+    let mut results = run_all(0..4, |number| command(&pods).arg(number.to_string()));
+    for number in [2, 0, 3, 1] {
+        gates[number].add_permits(1);
+        let (done, result) = within(results.next()).await.unwrap();
+        assert_eq!(done, number);
+        result.unwrap();
+    }
+    assert!(within(results.next()).await.is_none());
 }
 
 #[tokio::test]
@@ -222,9 +226,12 @@ async fn one_that_hangs_does_not_hold_up_the_others() {
     let (cluster, _) = cluster(10).await;
     cluster.container("default", "web-0", "app").on_exec(async |_| pending().await);
     let pods: Api<Pod> = pods(&cluster);
-    let results =
-        run_all(0..10, |number| pods.command(format!("web-{number}"), "x").timeout(Duration::from_secs(3)))
-            .concurrency(2);
+    let results = run_all(0..10, |number| {
+        let command = pods.command(format!("web-{number}"), "x");
+        // The others take as long as they take.
+        if *number == 0 { command.timeout(Duration::from_secs(10)) } else { command }
+    })
+    .concurrency(2);
     let results: Vec<_> = within(results.collect::<Vec<_>>()).await;
     let (last, result) = results.last().unwrap();
     assert_eq!((results.len(), *last), (10, 0));

@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::setup::{MIB, cluster_with, command, drain, noise, pods, within};
+use super::setup::{MIB, cluster_with, command, drain, noise, pods, within, within_minutes};
 
 /// Enough for every pipe and window on the way to be full.
 const SOME: usize = 4 * MIB;
@@ -56,13 +56,13 @@ fn take(child: &mut Child) -> (ChildStdout, ChildStderr) {
 }
 
 async fn whole(stream: impl AsyncRead + Unpin) -> Vec<u8> {
-    let (bytes, end) = within(drain(stream)).await;
+    let (bytes, end) = within_minutes(drain(stream)).await;
     end.unwrap();
     bytes
 }
 
 async fn code(child: &mut Child) -> i32 {
-    within(child.wait()).await.unwrap().code()
+    within_minutes(child.wait()).await.unwrap().code()
 }
 
 /// As `assert_eq`, which would print all of it.
@@ -90,10 +90,10 @@ async fn collected() {
     let cluster = cluster().await;
     for size in [SOME, MUCH] {
         let command = command(&pods(&cluster)).arg(size.to_string());
-        let output = within(command.output()).await.unwrap();
+        let output = within_minutes(command.output()).await.unwrap();
         assert_same([output.stdout, output.stderr], size);
         assert_eq!(output.status.code(), 7);
-        assert_eq!(within(command.status()).await.unwrap().code(), 7);
+        assert_eq!(within_minutes(command.status()).await.unwrap().code(), 7);
     }
 }
 
@@ -172,6 +172,24 @@ async fn wait_and_then_read() {
         let stderr = whole(stderr).await;
         assert_same([whole(stdout).await, stderr], size);
     }
+}
+
+/// Who asks for the end now and then waits for it.
+#[tokio::test]
+async fn try_wait_again_and_again() {
+    let cluster = cluster().await;
+    let mut child = spawn(&cluster, SOME).await;
+    let status = async {
+        loop {
+            match child.try_wait().unwrap() {
+                Some(status) => return status,
+                None => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    assert_eq!(within(status).await.code(), 7);
+    let (stdout, stderr) = take(&mut child);
+    assert_same([whole(stdout).await, whole(stderr).await], SOME);
 }
 
 #[tokio::test]

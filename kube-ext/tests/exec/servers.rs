@@ -1,5 +1,8 @@
 //! Servers that do what no good one would.
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use futures::{SinkExt as _, StreamExt as _};
 use kube_ext::exec::{Cause, Stdio};
@@ -13,10 +16,8 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::setup::{
-    MIB, SUCCESS, V4, V5, command, drain, noise, send, server, until_gone, within, within_seconds,
+    MIB, SEVEN, SUCCESS, V4, V5, command, drain, noise, send, server, until_gone, within, within_seconds,
 };
-
-const SEVEN: &str = r#"{"metadata":{},"status":"Failure","message":"m","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"7"}]}}"#;
 
 #[tokio::test]
 async fn a_text_message_is_no_output() {
@@ -202,7 +203,7 @@ async fn without_an_end_of_stdin() {
     );
     let mut child = within(command(&pods).stdin(Stdio::Piped).spawn()).await.unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"four").await.unwrap();
+    within(stdin.write_all(b"four")).await.unwrap();
     let error = within(stdin.shutdown()).await.unwrap_err();
     let inner = error.get_ref().unwrap().downcast_ref::<kube_ext::exec::Error>().unwrap();
     assert!(matches!(inner.cause(), Cause::NoEndOfStdin), "{error}");
@@ -210,7 +211,7 @@ async fn without_an_end_of_stdin() {
     // One whose stdin stays open comes to its end.
     let mut child = within(command(&pods).stdin(Stdio::Piped).spawn()).await.unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"hello").await.unwrap();
+    within(stdin.write_all(b"hello")).await.unwrap();
     within(stdin.flush()).await.unwrap();
     let (stdout, end) = within(drain(child.stdout.take().unwrap())).await;
     end.unwrap();
@@ -306,13 +307,25 @@ async fn a_connection_that_stays_after_the_status() {
         })
         .await;
         let began = Instant::now();
-        let output = within_seconds(10, command(&pods).output()).await.unwrap();
+        let output = within_seconds(20, command(&pods).output()).await.unwrap();
         assert_eq!((output.status.code(), output.stdout.as_slice()), (7, &b"out"[..]));
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        // However often it answers to pings.
-        let output = within_seconds(10, command(&pods).keepalive(Duration::from_millis(300)).output()).await;
-        assert_eq!(output.unwrap().status.code(), 7);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
+}
+
+/// What it has to say then keeps nobody.
+#[tokio::test]
+async fn pings_after_the_status() {
+    let pods = server(V5, async |mut socket| {
+        send(&mut socket, 1, "out").await;
+        send(&mut socket, 3, SEVEN).await;
+        while socket.send(Message::Ping("still here".into())).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let output = within_seconds(20, command(&pods).output()).await.unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (7, &b"out"[..]));
 }
 
 #[tokio::test]
@@ -329,49 +342,69 @@ async fn kill_and_timeout_after_the_status() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     within(child.kill()).await;
     assert_eq!(within(child.wait()).await.unwrap().code(), 7);
-    // A timeout is until the exit status.
-    let output = within(command(&pods).timeout(Duration::from_millis(700)).output()).await.unwrap();
-    assert_eq!(output.status.code(), 7);
 }
 
+/// The status has come, and output behind it that nobody reads: the timeout ends that, and the status stays.
 #[tokio::test]
-async fn pings_are_answered_and_asked() {
+async fn a_timeout_amid_output_after_the_status() {
     let pods = server(V5, async |mut socket| {
-        let (mut asked, mut answered) = (0, 0);
-        socket.send(Message::Ping("hi".into())).await.unwrap();
-        while asked < 20 || answered < 1 {
-            match socket.next().await.unwrap().unwrap() {
-                Message::Ping(_) => asked += 1,
-                Message::Pong(bytes) => {
-                    assert_eq!(bytes.as_ref(), b"hi");
-                    answered += 1;
-                }
-                _ => (),
-            }
-        }
+        send(&mut socket, 1, "full").await;
         send(&mut socket, 3, SEVEN).await;
+        send(&mut socket, 1, "more").await;
+        until_gone(socket).await;
     })
     .await;
-    // More than the span of silence passes: it is the answers that keep it alive.
-    let output = within(command(&pods).keepalive(Duration::from_millis(600)).output()).await.unwrap();
-    assert_eq!(output.status.code(), 7);
+    let limited = command(&pods).max_output(4).timeout(Duration::from_secs(4));
+    let mut child = within(limited.spawn()).await.unwrap();
+    assert_eq!(within_seconds(30, child.wait()).await.unwrap().code(), 7);
+    // Who reads does not take the first half for all of it.
+    let (stdout, end) = within(drain(child.stdout.take().unwrap())).await;
+    assert_eq!(stdout, b"full");
+    let error = end.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert_eq!(child.try_wait().unwrap().unwrap().code(), 7);
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent() {
-    // It does not even read, so that no ping is answered.
+async fn a_timeout_keeps_what_has_come() {
     let pods = server(V5, async |mut socket| {
         send(&mut socket, 1, "so far").await;
-        std::future::pending::<()>().await;
+        send(&mut socket, 2, "so good").await;
+        until_gone(socket).await;
     })
     .await;
-    let began = Instant::now();
-    let error =
-        within_seconds(20, command(&pods).keepalive(Duration::from_millis(300)).output()).await.unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let error = within(command(&pods).timeout(Duration::from_secs(3)).output()).await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::TimedOut { .. }), "{error}");
+    assert_eq!(error.to_string(), "exec x in pod default/web container app: timed out after 3s");
+    assert_eq!((error.stdout(), error.stderr()), (&b"so far"[..], &b"so good"[..]));
+}
+
+#[tokio::test]
+async fn what_is_killed_gives_what_has_come() {
+    let pods = server(V5, async |mut socket| {
+        send(&mut socket, 1, "so far").await;
+        until_gone(socket).await;
+    })
+    .await;
+    let mut child = within(command(&pods).spawn()).await.unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut first = [0; 3];
+    within(stdout.read_exact(&mut first)).await.unwrap();
+    within(child.kill()).await;
+    let error = within(child.wait()).await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Killed), "{error}");
     assert_eq!(
         error.to_string(),
-        "exec x in pod default/web container app: connection lost before the exit status: nothing from the server for 300ms"
+        "exec x in pod default/web container app: the connection was closed by this side"
     );
-    assert_eq!(error.stdout(), b"so far");
+    let (rest, end) = within(drain(stdout)).await;
+    assert_eq!(rest, b"far");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    // To drop it is to kill it.
+    let mut child = within(command(&pods).spawn()).await.unwrap();
+    let stdout = child.stdout.take().unwrap();
+    drop(child);
+    let error = within(drain(stdout)).await.1.unwrap_err();
+    let inner = error.get_ref().unwrap().downcast_ref::<kube_ext::exec::Error>().unwrap();
+    assert!(matches!(inner.cause(), Cause::Killed), "{error}");
 }

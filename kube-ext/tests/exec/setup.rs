@@ -15,7 +15,7 @@ use kube_ext::{
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 use tokio_tungstenite::{
@@ -26,6 +26,7 @@ use tokio_tungstenite::{
 pub(crate) const V4: &str = "v4.channel.k8s.io";
 pub(crate) const V5: &str = "v5.channel.k8s.io";
 pub(crate) const SUCCESS: &str = r#"{"metadata":{},"status":"Success"}"#;
+pub(crate) const SEVEN: &str = r#"{"metadata":{},"status":"Failure","message":"m","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"7"}]}}"#;
 
 pub(crate) const MIB: usize = 1024 * 1024;
 
@@ -105,16 +106,57 @@ where
 {
     listen(move |stream| {
         let serve = serve.clone();
+        async move { serve(accept(stream, protocol).await).await }
+    })
+    .await
+}
+
+/// A server that has one pod, with this answer when it is read, and websockets that do what this says.
+pub(crate) async fn server_with_pod<F>(
+    protocol: &'static str,
+    answer: String,
+    serve: impl Fn(Socket) -> F + Clone + Send + Sync + 'static,
+) -> Api<Pod>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    listen(move |mut stream| {
+        let (answer, serve) = (answer.clone(), serve.clone());
         async move {
-            #[allow(clippy::result_large_err, reason = "tungstenite's type")]
-            let choose = |_: &server::Request, mut response: server::Response| {
-                response.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
-                Ok(response)
-            };
-            serve(accept_hdr_async(stream, choose).await.unwrap()).await;
+            let mut head = [0; 256];
+            // The first line of a request comes as a whole.
+            let length = stream.peek(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            if head.contains("/exec?") || head.contains("/attach?") {
+                serve(accept(stream, protocol).await).await;
+            } else {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(stream.read_u8().await.unwrap());
+                }
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
         }
     })
     .await
+}
+
+/// An answer to a request.
+pub(crate) fn answer(status: &str, body: &Value) -> String {
+    let body = body.to_string();
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+async fn accept(stream: TcpStream, protocol: &'static str) -> Socket {
+    #[allow(clippy::result_large_err, reason = "tungstenite's type")]
+    let choose = |_: &server::Request, mut response: server::Response| {
+        response.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        Ok(response)
+    };
+    accept_hdr_async(stream, choose).await.unwrap()
 }
 
 /// Sends a message on a channel.
@@ -133,6 +175,11 @@ pub(crate) async fn until_gone(socket: Socket) {
 /// What a future gives, unless it takes longer than anything here does.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     within_seconds(60, future).await
+}
+
+/// What a future gives that moves much, on a machine that has more to do.
+pub(crate) async fn within_minutes<T>(future: impl Future<Output = T>) -> T {
+    within_seconds(300, future).await
 }
 
 /// What a future gives in this bound.

@@ -13,7 +13,7 @@ use kube_ext::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::setup::{MIB, cluster_with, command, drain, noise, pods, until, within};
+use super::setup::{MIB, cluster_with, command, drain, noise, pods, until, within, within_minutes};
 
 fn hash(bytes: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
@@ -43,7 +43,7 @@ async fn all_of_it_arrives() {
     for size in [0, 1, 65_534, 65_535, 65_536, MIB + 1, 64 * MIB] {
         let input = noise(size, 1);
         let told = format!("{size} {}", hash(&input));
-        let output = within(command(&pods(&cluster)).input(input).output()).await.unwrap();
+        let output = within_minutes(command(&pods(&cluster)).input(input).output()).await.unwrap();
         assert!(output.status.success());
         assert_eq!(String::from_utf8(output.stdout).unwrap(), told);
     }
@@ -109,7 +109,7 @@ async fn bytes_are_bytes() {
 async fn both_ways_at_once() {
     let cluster = cluster_with(cat).await;
     let input = noise(32 * MIB, 2);
-    let output = within(command(&pods(&cluster)).input(input.clone()).output()).await.unwrap();
+    let output = within_minutes(command(&pods(&cluster)).input(input.clone()).output()).await.unwrap();
     assert!(output.status.success() && output.stdout == input);
 
     // Written first and read then, in one task: what comes back has a place to stay.
@@ -133,9 +133,9 @@ async fn nobody_wants_it() {
     for code in 0..50 {
         let command = command(&pods).arg(code.to_string()).input(input.clone());
         let status = if code % 2 == 0 {
-            within(command.output()).await.unwrap().status
+            within_minutes(command.output()).await.unwrap().status
         } else {
-            within(command.status()).await.unwrap()
+            within_minutes(command.status()).await.unwrap()
         };
         assert_eq!(status.code(), code);
     }
@@ -198,13 +198,11 @@ async fn a_process_that_does_not_read_holds_up_the_writer() {
     let input = noise(48 * MIB, 6);
     let mut written = 0;
     // Until nothing more is taken.
-    while let Ok(count) =
-        tokio::time::timeout(Duration::from_millis(500), stdin.write(&input[written..])).await
-    {
+    while let Ok(count) = tokio::time::timeout(Duration::from_secs(2), stdin.write(&input[written..])).await {
         written += count.unwrap();
         assert!(written < input.len() / 2, "{written} bytes have been taken by nobody");
     }
-    tokio::time::timeout(Duration::from_millis(300), stdin.flush()).await.unwrap_err();
+    tokio::time::timeout(Duration::from_secs(2), stdin.flush()).await.unwrap_err();
     wake.notify_one();
     within(stdin.flush()).await.unwrap();
     within(stdin.write_all(&input[written..])).await.unwrap();
@@ -220,14 +218,14 @@ async fn a_flush_sends_it_on_its_way() {
     let mut child = within(command(&pods(&cluster)).stdin(Stdio::Piped).spawn()).await.unwrap();
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     for word in ["one", "two", "three"] {
-        stdin.write_all(word.as_bytes()).await.unwrap();
+        within(stdin.write_all(word.as_bytes())).await.unwrap();
         within(stdin.flush()).await.unwrap();
         let mut echo = vec![0; word.len()];
         within(stdout.read_exact(&mut echo)).await.unwrap();
         assert_eq!(echo, word.as_bytes());
     }
     // Without one, too: nothing waits for more.
-    stdin.write_all(b"four").await.unwrap();
+    within(stdin.write_all(b"four")).await.unwrap();
     let mut echo = [0; 4];
     within(stdout.read_exact(&mut echo)).await.unwrap();
     // An open stdin is closed before a wait.
@@ -268,6 +266,23 @@ async fn no_stdin_is_an_empty_one() {
     let output = within(command(&pods(&cluster)).output()).await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("0 {}", hash(b"")));
     assert!(cluster.requests().iter().all(|request| request.param("stdin").as_deref() != Some("true")));
+}
+
+/// The server goes away in the middle of a command that is being collected.
+#[tokio::test]
+async fn a_lost_connection_keeps_what_was_collected() {
+    let cluster = cluster_with(async |mut process: Process| {
+        process.stdout.write_all(b"so far").await.unwrap();
+        std::future::pending().await
+    })
+    .await;
+    let output = tokio::spawn(command(&pods(&cluster)).output());
+    // The greeting has 3 bytes, a message 3 more than what is in it.
+    until(|| cluster.requests().last().is_some_and(|request| request.sent >= 12)).await;
+    cluster.faults().restart();
+    let error = within(output).await.unwrap().unwrap_err();
+    assert!(matches!(error.cause(), Cause::Lost { .. }), "{error}");
+    assert_eq!((error.stdout(), error.stderr()), (&b"so far"[..], &b""[..]));
 }
 
 #[tokio::test]

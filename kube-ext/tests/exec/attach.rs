@@ -1,0 +1,152 @@
+//! Attachments: as commands, but for the exit code, and for terminals, whose stdin has no end.
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use kube_ext::{
+    exec::{Attached, Cause, ExecExt as _, Stdio},
+    fake::{Calls, FakeCluster, Fault},
+};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::setup::{
+    SUCCESS, Socket, V4, V5, answer, command, drain, pod, pods, send, server, server_with_pod, until,
+    until_gone, within,
+};
+
+const OUTPUT: &[u8] = b"listening\n";
+/// A close frame with a code.
+const GOODBYE: u64 = 4;
+const SILENCE: Duration = Duration::from_secs(10);
+
+async fn cluster() -> FakeCluster {
+    let cluster = FakeCluster::builder().objects([pod("web")]).start().await.unwrap();
+    cluster.container("default", "web", "app").on_attach(async |mut process| {
+        let _ = process.stdout.write_all(OUTPUT).await;
+    });
+    cluster
+}
+
+/// What an attachment has shown, and how it ended.
+async fn watch(cluster: &FakeCluster) -> (Vec<u8>, Result<(), kube_ext::exec::Error>) {
+    let attach = pods(cluster).attach_to("web").container("app").keepalive(SILENCE);
+    let mut attached = within(attach.spawn()).await.unwrap();
+    let (stdout, end) = within(drain(attached.stdout.take().unwrap())).await;
+    let result = within(attached.wait()).await;
+    assert_eq!(end.is_ok(), result.is_ok());
+    (stdout, result)
+}
+
+/// How many bytes a server sends until the end of the attachment is told.
+async fn told() -> u64 {
+    let cluster = cluster().await;
+    let (stdout, result) = watch(&cluster).await;
+    result.unwrap();
+    assert_eq!(stdout, OUTPUT);
+    until(|| cluster.open_streams() == 0).await;
+    cluster.requests().iter().map(|request| request.sent).next_back().unwrap() - GOODBYE
+}
+
+async fn cut_after_every_byte(cut: impl Fn(u64) -> Fault) {
+    let told = told().await;
+    stream::iter(0..=told + GOODBYE)
+        .map(|bytes| {
+            let fault = cut(bytes);
+            async move {
+                let cluster = cluster().await;
+                cluster.faults().add(Calls::any().resource("pods/attach"), fault);
+                let (stdout, result) = watch(&cluster).await;
+                assert!(OUTPUT.starts_with(&stdout), "{bytes}");
+                match result {
+                    Ok(()) => assert!(bytes >= told && stdout == OUTPUT, "{bytes}: an end out of nowhere"),
+                    Err(error) => {
+                        assert!(bytes < told, "{bytes}: the end has been told: {error}");
+                        assert!(matches!(error.cause(), Cause::Lost { .. }), "{bytes}: {error}");
+                        assert!(
+                            error.to_string().starts_with("attach in pod default/web container app: "),
+                            "{error}"
+                        );
+                    }
+                }
+            }
+        })
+        .buffer_unordered(40)
+        .collect::<()>()
+        .await;
+}
+
+#[tokio::test]
+async fn dropped_attachments() {
+    cut_after_every_byte(Fault::cut_after_bytes).await;
+}
+
+#[tokio::test]
+async fn attachments_ended_with_a_close_frame() {
+    cut_after_every_byte(|bytes| Fault::cut_after_bytes(bytes).cleanly()).await;
+}
+
+#[tokio::test]
+async fn attachments_that_fall_silent() {
+    cut_after_every_byte(|bytes| Fault::cut_after_bytes(bytes).stalling()).await;
+}
+
+fn with_terminal() -> Value {
+    let mut pod = pod("web");
+    pod["spec"]["containers"][0]["tty"] = true.into();
+    pod["spec"]["containers"][0]["stdin"] = true.into();
+    pod
+}
+
+/// Tells the end, unless the end of stdin comes within a while.
+async fn unless_stdin_ends(mut socket: Socket) {
+    let ended = async {
+        while let Some(Ok(message)) = socket.next().await {
+            if matches!(message, Message::Binary(bytes) if bytes.first() == Some(&255)) {
+                return;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(1), ended).await.is_ok();
+    let status = if ended { r#"{"status":"Failure","message":"stdin has ended"}"# } else { SUCCESS };
+    send(&mut socket, 3, status).await;
+    until_gone(socket).await;
+}
+
+async fn attach(protocol: &'static str, pod: &Value) -> Attached {
+    let pods = server_with_pod(protocol, answer("200 OK", pod), unless_stdin_ends).await;
+    within(pods.attach_to("web").stdin(Stdio::Piped).spawn()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_wait_leaves_a_terminal_open() {
+    for protocol in [V4, V5] {
+        let mut attached = attach(protocol, &with_terminal()).await;
+        assert!(attached.has_terminal());
+        within(attached.wait()).await.unwrap();
+        assert!(attached.stdin.is_some());
+    }
+    // Without a terminal stdin is closed, so that the process can end.
+    let mut attached = attach(V5, &pod("web")).await;
+    within(attached.wait()).await.unwrap_err();
+    assert!(attached.stdin.is_none());
+}
+
+/// Before `v5` nothing can be told of the end of stdin, and to a terminal there is nothing to tell.
+#[tokio::test]
+async fn the_end_of_a_terminals_stdin() {
+    let mut attached = attach(V4, &with_terminal()).await;
+    let mut stdin = attached.stdin.take().unwrap();
+    within(stdin.shutdown()).await.unwrap();
+    drop(stdin);
+    within(attached.wait()).await.unwrap();
+    // Nor with a command.
+    let pods = server(V4, unless_stdin_ends).await;
+    let command = command(&pods).terminal(kube::api::TerminalSize { width: 80, height: 24 });
+    let status = within(command.input("exit\n").status()).await.unwrap();
+    assert!(status.success());
+    // Without a terminal the process would wait for it for ever.
+    let mut attached = attach(V4, &pod("web")).await;
+    let error = within(attached.wait()).await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::NoEndOfStdin), "{error}");
+}
