@@ -46,7 +46,8 @@ pub type GenericService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxE
 /// - Answers are not compressed, even if kube's feature `gzip` is on.
 /// - `Client::valid_until` is not known: when a certificate from a credential plugin ends, only kube can read. Tokens from
 ///   plugins are renewed as always.
-/// - The target of spans and events is `kube_ext::client`.
+/// - The target of spans and events is `kube_ext::client`, and `http.url` of a span has no query: that of an exec has the command in
+///   it, arguments and all.
 /// - If both of rustls' cryptography providers are compiled in, the program must have installed one.
 ///
 /// ```
@@ -121,14 +122,18 @@ where
     Ok(ClientBuilder::new(service.boxed(), config.default_namespace))
 }
 
-/// As kube's, by the names of [OpenTelemetry]; kube leaves in the request what it is about.
+/// As kube's, by the names of [OpenTelemetry]; kube leaves in the request what it is about. The query is left out: that of an
+/// exec has the command's arguments, which are nobody else's business.
 ///
 /// [OpenTelemetry]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 fn span<B>(request: &Request<B>) -> Span {
+    let uri = request.uri();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let host = uri.authority().map_or("", |authority| authority.as_str());
     tracing::debug_span!(
         "HTTP",
         http.method = %request.method(),
-        http.url = %request.uri(),
+        http.url = %format_args!("{scheme}://{host}{}", uri.path()),
         http.status_code = Empty,
         otel.name = request.extensions().get::<&'static str>().unwrap_or(&"HTTP"),
         otel.kind = "client",

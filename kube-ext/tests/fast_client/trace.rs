@@ -95,3 +95,20 @@ async fn spans_are_those_of_kubes_client() {
     assert!(ours.iter().any(|line| line.starts_with("ERROR message=failed with error")), "{ours:#?}");
     assert_eq!(ours, said(|config| Client::try_from(config.clone()).unwrap()).await);
 }
+
+/// A query may have the arguments of a command in it.
+#[tokio::test]
+async fn addresses_without_their_queries() {
+    let keeping = Keeping::default();
+    let guard = tracing::subscriber::set_default(keeping.clone());
+    let cluster = FakeCluster::builder().start().await.unwrap();
+    let config = config_of(&cluster).await;
+    let address = config.cluster_url.authority().unwrap().to_string();
+    let request = http::Request::get("/api/v1/pods?fieldSelector=metadata.name%3Dsecret").body(Vec::new());
+    within(plain(&config).request_text(request.unwrap())).await.unwrap();
+    drop(guard);
+    let lines = keeping.lines.lock().unwrap();
+    let url = format!("http.url=http://{address}/api/v1/pods ");
+    assert!(lines[0].contains(&url), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("secret")), "{lines:#?}");
+}
