@@ -12,6 +12,19 @@
     feature = "ws",
     doc = "| a command in a container with its exit code, or attaching to one, like a local process | [`exec::ExecExt`] | `ws` |"
 )]
+#![cfg_attr(feature = "ws", doc = "| the same command in many pods | [`exec::run_all`] | `ws` |")]
+#![cfg_attr(
+    all(unix, feature = "tty"),
+    doc = "| the terminal of your program for a command or a shell in a container | [`exec::Command::tty`], [`exec::ExecExt::shell`] | `tty` |"
+)]
+#![cfg_attr(
+    feature = "runtime",
+    doc = "| the logs of many pods as one stream, each line once across reconnects | [`logs::LogExt`] | `runtime` |"
+)]
+#![cfg_attr(
+    feature = "client",
+    doc = "| a client whose new connections do not wait for acknowledgements | [`client::nodelay`] | `client` |"
+)]
 #![cfg_attr(
     feature = "fake",
     doc = "| an API server inside the process, with faults on demand | [`fake::FakeCluster`] | `fake` |"
@@ -75,6 +88,9 @@ mod guides {
     #[cfg(feature = "fake")]
     #[doc = include_str!("../../docs/fake.md")]
     mod fake {}
+    #[cfg(all(feature = "fake", feature = "runtime"))]
+    #[doc = include_str!("../../docs/logs.md")]
+    mod logs {}
     #[doc = include_str!("../../docs/pods.md")]
     mod pods {}
     #[doc = include_str!("../../docs/time.md")]

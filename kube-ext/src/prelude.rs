@@ -3,6 +3,8 @@
 pub use crate::columns::Columns;
 #[cfg(feature = "ws")]
 pub use crate::exec::ExecExt;
+#[cfg(feature = "runtime")]
+pub use crate::logs::LogExt;
 pub use crate::pod::{ContainerExt, PodExt};
 pub use crate::time::TimeExt;
 pub use crate::yaml::Yaml;
