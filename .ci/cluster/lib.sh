@@ -1,4 +1,4 @@
-# What build, up, down and peers share: folders, messages, the packages a machine needs. Sourced, not run.
+# What build, up, down, restart-apiserver and peers share: folders, messages, the packages a machine needs. Sourced, not run.
 set -euo pipefail
 
 CLUSTER_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -55,7 +55,7 @@ build_module() {
   say "built $folder in $((SECONDS - started)) s"
 }
 
-# --- What up and down share: a cluster is a folder, $CLUSTER; a process of it is a file, $CLUSTER/pids/PART.
+# --- What up, down and restart-apiserver share: a cluster is a folder, $CLUSTER; a process of it is a file, $CLUSTER/pids/PART.
 
 # The addresses of a full cluster are fixed: the same for its certificates, its settings and its checks.
 HOST_LINK=kube-ext0
@@ -66,6 +66,9 @@ POD_RANGE=10.244.0.0/24
 SERVICE_RANGE=10.96.0.0/16
 # Of the routes that only count when the link is gone.
 GUARD_METRIC=4096
+
+# How long each part may take. Generous: the machine may be busy.
+PATIENCE=${KUBE_EXT_CLUSTER_PATIENCE:-180}
 
 use_cluster() {
   [[ $1 =~ ^[a-z0-9][a-z0-9-]{0,39}$ ]] || die "a cluster's name is of a-z, 0-9 and -, not \"$1\""
@@ -123,6 +126,29 @@ has_ended() {
     sleep 0.05
   done
 }
+
+# Says which part of a cluster failed, and why, and ends: fail_part PART MESSAGE
+fail_part() {
+  say "error: cluster $NAME: $1: $2"
+  if [ -s "$CLUSTER/logs/$1.log" ]; then
+    say "--- the last lines of $1:"
+    tail -n 20 "$CLUSTER/logs/$1.log" >&2
+  fi
+  exit 1
+}
+
+# Polls until a command succeeds, while the process that should make it true lives: wait_for PART WHAT COMMAND...
+wait_for() {
+  local part=$1 what=$2 end=$((SECONDS + PATIENCE))
+  shift 2
+  until "$@" > /dev/null 2>&1; do
+    pid_of "$part" > /dev/null || fail_part "$part" "ended before $what"
+    [ $SECONDS -lt $end ] || fail_part "$part" "$what: not so after $PATIENCE s"
+    sleep 0.2
+  done
+}
+
+curl_server() { curl --silent --fail --max-time 10 --noproxy '*' --cacert "$CLUSTER/pki/ca.crt" "$@"; }
 
 # Runs a command in the node's namespaces: in_node COMMAND...
 in_node() {
