@@ -8,17 +8,20 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::large_futures,
     reason = "a test fails by panicking"
 )]
 
 mod cluster;
 #[path = "../parity/compare.rs"]
 mod compare;
+mod exec;
 #[path = "../parity/fake.rs"]
 mod fake;
 mod generate;
 mod kubectl;
 mod kubectl_on_fake;
+mod node;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]

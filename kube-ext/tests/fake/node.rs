@@ -20,6 +20,9 @@ use crate::support::TestNamespace;
 const NOT_EXECUTABLE_FORMAT: i32 = 8;
 
 impl Cluster {
+    /// Whether containers run on a node, not as processes of this machine.
+    pub(crate) const HAS_NODE: bool = false;
+
     /// How to reach it.
     pub(crate) async fn config(&self) -> Config {
         let kubeconfig = kube::config::Kubeconfig::from_yaml(&self.server.kubeconfig("default")).unwrap();
@@ -120,7 +123,7 @@ async fn not_started(process: &mut Process, error: &io::Error) -> Exit {
                 _ if error.raw_os_error() == Some(NOT_EXECUTABLE_FORMAT) => "exec format error",
                 _ => panic!("{program}: {error}"),
             };
-            let _ = process.stderr.write_all(format!("exec {program}: {words}").as_bytes()).await;
+            let _ = process.stderr.write_all(format!("exec {program}: {words}\n").as_bytes()).await;
             return Exit::code(1);
         }
         io::ErrorKind::NotADirectory => format!("exec: {program:?}: stat {program}: not a directory"),

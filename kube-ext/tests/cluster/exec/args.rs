@@ -79,8 +79,8 @@ async fn many_and_long_arguments() {
         let output = scene.sh(r#"printf %s "$1""#).args(["sh", &long]).output().await.unwrap();
         assert!(output.stdout == long.as_bytes(), "{} bytes", output.stdout.len());
         let many = (0..4000).map(|number| number.to_string());
-        let output = scene.sh("echo $# $1 $4000").arg("sh").args(many).output().await.unwrap();
-        assert!(output.stdout.starts_with(b"4000 0 "), "{output:?}");
+        let output = scene.sh("echo $# $1 ${4000}").arg("sh").args(many).output().await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "4000 0 3999\n");
         // That is the end of it.
         let error =
             scene.sh(r#"printf %s "$1""#).args(["sh", &"x".repeat(66 * 1024)]).output().await.unwrap_err();

@@ -1,8 +1,11 @@
 //! Attaching to what a container runs.
 
-use kube_ext::exec::{Attached, ExecExt as _, Stdio};
+use std::time::Duration;
+
+use kube_ext::exec::{Attached, ChildStdin, ExecExt as _, Stdio};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, Lines};
+use tokio::time::timeout;
 
 use super::setup::{LIMIT, Scene, container, play, pod_with};
 
@@ -24,8 +27,31 @@ async fn attach(scene: &Scene) -> Attached {
     scene.pods().attach_to("web").stdin(Stdio::Piped).spawn().await.unwrap()
 }
 
-fn lines<R: tokio::io::AsyncRead + Unpin>(stream: Option<R>) -> Lines<BufReader<R>> {
-    BufReader::new(stream.unwrap()).lines()
+type Answers = Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>;
+
+fn answers(stream: Option<impl AsyncRead + Send + Unpin + 'static>) -> Answers {
+    BufReader::new(Box::new(stream.unwrap()) as Box<dyn AsyncRead + Send + Unpin>).lines()
+}
+
+/// A node attaches an output a moment after it has said so: asks until an answer comes to all of these, which is the last.
+async fn meet(stdin: &mut ChildStdin, outputs: &mut [&mut Answers]) {
+    for number in 0_u32.. {
+        let question = format!("sync {number}");
+        stdin.write_all(format!("{question}\n").as_bytes()).await.unwrap();
+        let all_have_it = async {
+            for output in &mut *outputs {
+                while let Some(line) = output.next_line().await.unwrap() {
+                    if line[1..line.len() - 1] == question {
+                        break;
+                    }
+                    assert!(line.contains("sync "), "{line}");
+                }
+            }
+        };
+        if timeout(Duration::from_millis(500), all_have_it).await.is_ok() {
+            return;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,8 +61,9 @@ async fn a_conversation_that_goes_on() {
         for round in 0..3 {
             let mut attached = attach(scene).await;
             assert!(!attached.has_terminal());
-            let (mut out, mut err) = (lines(attached.stdout.take()), lines(attached.stderr.take()));
+            let (mut out, mut err) = (answers(attached.stdout.take()), answers(attached.stderr.take()));
             let stdin = attached.stdin.as_mut().unwrap();
+            meet(stdin, &mut [&mut out, &mut err]).await;
             for number in 0..10 {
                 stdin.write_all(format!("{round} {number}\n").as_bytes()).await.unwrap();
                 assert_eq!(out.next_line().await.unwrap(), Some(format!("<{round} {number}>")));
@@ -58,7 +85,10 @@ async fn two_attachments_and_the_end() {
         let (mut one, mut two) = (attach(scene).await, attach(scene).await);
         let mut only_looks = scene.pods().attach_to("web").container("app").spawn().await.unwrap();
         assert!(only_looks.stdin.is_none());
-        let mut outs = [&mut one, &mut two, &mut only_looks].map(|attached| lines(attached.stdout.take()));
+        let mut outs = [&mut one, &mut two, &mut only_looks].map(|attached| answers(attached.stdout.take()));
+        let mut errors = answers(one.stderr.take());
+        let [first, second, third] = &mut outs;
+        meet(one.stdin.as_mut().unwrap(), &mut [first, second, third, &mut errors]).await;
         for (is_one, text) in [(true, "from one"), (false, "from two"), (true, "quit")] {
             let writer = if is_one { &mut one } else { &mut two };
             let stdin = writer.stdin.as_mut().unwrap();
@@ -75,9 +105,9 @@ async fn two_attachments_and_the_end() {
         for out in &mut outs {
             assert_eq!(out.next_line().await.unwrap(), None);
         }
-        let mut errors = String::new();
-        one.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
-        assert_eq!(errors, "(from one)\n(from two)\n(quit)\n");
+        for expected in [Some("(from one)"), Some("(from two)"), Some("(quit)"), None] {
+            assert_eq!(errors.next_line().await.unwrap().as_deref(), expected);
+        }
     })
     .await;
 }
@@ -88,11 +118,13 @@ async fn the_end_of_its_stdin() {
         start(scene, ECHO, true).await;
         let mut attached = attach(scene).await;
         let mut stdin = attached.stdin.take().unwrap();
+        let mut out = answers(attached.stdout.take());
+        meet(&mut stdin, &mut [&mut out]).await;
         stdin.write_all(b"only\n").await.unwrap();
         stdin.shutdown().await.unwrap();
-        let mut text = String::new();
-        attached.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
-        assert_eq!(text, "<only>\nend\n");
+        for expected in [Some("<only>"), Some("end"), None] {
+            assert_eq!(out.next_line().await.unwrap().as_deref(), expected);
+        }
         attached.wait().await.unwrap();
     })
     .await;

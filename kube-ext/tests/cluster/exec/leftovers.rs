@@ -1,105 +1,79 @@
 //! What is left of what was dropped: nothing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
 use kube_ext::exec::{Command, ExecExt as _, Stdio, run_all};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
+use super::proxy::Proxy;
 use super::setup::{LIMIT, LONG, Scene, play};
-
-/// A client, and how many connections it has.
-struct Counted {
-    client: Client,
-    open: Arc<AtomicUsize>,
-}
-
-impl Counted {
-    /// Leads a client's connections through a port of its own.
-    async fn new(scene: &Scene) -> Self {
-        let mut config = scene.cluster.config().await;
-        let host = config.cluster_url.host().unwrap().to_owned();
-        let server = format!("{host}:{}", config.cluster_url.port_u16().unwrap_or(443));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut parts = config.cluster_url.into_parts();
-        parts.authority = Some(listener.local_addr().unwrap().to_string().parse().unwrap());
-        config.cluster_url = http::Uri::from_parts(parts).unwrap();
-        config.tls_server_name.get_or_insert(host);
-        let open = Arc::new(AtomicUsize::new(0));
-        let counter = open.clone();
-        tokio::spawn(async move {
-            loop {
-                let (mut connection, _) = listener.accept().await.unwrap();
-                let (server, open) = (server.clone(), counter.clone());
-                open.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
-                    let mut onward = TcpStream::connect(server).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut connection, &mut onward).await;
-                    open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
-        Self { client: Client::try_from(config).expect("client"), open }
-    }
-
-    fn command(&self, scene: &Scene, script: &str) -> Command {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &scene.namespace.name);
-        pods.command("web", "sh").args(["-c", script]).container("app").stdin(Stdio::Piped)
-    }
-}
-
-/// Waits until there is no connection and no task but those that there were.
-async fn nothing_is_left(scene: &Scene, counted: &Counted, tasks: usize) {
-    let now = || {
-        let open = counted.open.load(Ordering::SeqCst);
-        (open, Handle::current().metrics().num_alive_tasks(), scene.cluster.open_streams().unwrap_or(0))
-    };
-    let settled = async {
-        while now() != (0, tasks, 0) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(20), settled).await.unwrap_or_else(|_| {
-        panic!("(connections, tasks, streams of the server) are {:?}, not {:?}", now(), (0, tasks, 0))
-    });
-}
 
 /// Ends when its stdin does.
 const READS: &str = "echo here; exec cat";
 
-async fn play_counted(purpose: &str, test: impl AsyncFnOnce(&Scene, &Counted)) {
+/// A command to whose stdin can be written.
+fn command(proxy: &Proxy, script: &str) -> Command {
+    proxy.sh(script).stdin(Stdio::Piped)
+}
+
+/// Connections, tasks of this process, and streams of the server, where it tells.
+fn now(scene: &Scene, proxy: &Proxy) -> [usize; 3] {
+    [
+        proxy.open(),
+        Handle::current().metrics().num_alive_tasks(),
+        scene.cluster.open_streams().unwrap_or_default(),
+    ]
+}
+
+/// Waits until there is nothing but the tasks that there were.
+async fn nothing_is_left(scene: &Scene, proxy: &Proxy, tasks: usize) {
+    let settled = async {
+        while !matches!(now(scene, proxy), [0, alive, 0] if alive <= tasks) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), settled).await.unwrap_or_else(|_| {
+        panic!("connections, tasks, streams of the server: {:?}, not [0, {tasks}, 0]", now(scene, proxy))
+    });
+}
+
+/// How many tasks there are when no command runs: no more, and no fewer, for half a second.
+async fn tasks_at_rest(scene: &Scene, proxy: &Proxy) -> usize {
+    let rest = async {
+        let (mut same, mut last) = (0, now(scene, proxy));
+        while same < 25 || last[0] > 0 || last[2] > 0 {
+            sleep(Duration::from_millis(20)).await;
+            let next = now(scene, proxy);
+            same = if next == last { same + 1 } else { 0 };
+            last = next;
+        }
+        last[1]
+    };
+    timeout(LIMIT, rest).await.expect("a command that is over leaves no connection")
+}
+
+async fn play_counted(purpose: &str, test: impl AsyncFnOnce(&Scene, &Proxy)) {
     play(purpose, LONG, async |scene| {
         scene.start_web().await;
-        let counted = Counted::new(scene).await;
-        assert_eq!(counted.command(scene, "exit 2").status().await.unwrap().code(), 2);
-        let connections = async {
-            while counted.open.load(Ordering::SeqCst) > 0 {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(LIMIT, connections).await.expect("a command that is over leaves no connection");
-        sleep(Duration::from_millis(200)).await;
-        let tasks = Handle::current().metrics().num_alive_tasks();
-        test(scene, &counted).await;
-        nothing_is_left(scene, &counted, tasks).await;
+        let proxy = Proxy::new(scene, None).await;
+        assert_eq!(command(&proxy, "exit 2").status().await.unwrap().code(), 2);
+        let tasks = tasks_at_rest(scene, &proxy).await;
+        test(scene, &proxy).await;
+        nothing_is_left(scene, &proxy, tasks).await;
         // And it can still be used.
-        assert_eq!(counted.command(scene, "exit 4").status().await.unwrap().code(), 4);
-        nothing_is_left(scene, &counted, tasks).await;
+        assert_eq!(command(&proxy, "exit 4").status().await.unwrap().code(), 4);
+        nothing_is_left(scene, &proxy, tasks).await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_commands_that_ended() {
-    play_counted("left-ended", async |scene, counted| {
-        let results = run_all(0..100, |number| counted.command(scene, &format!("exit {number}")));
+    play_counted("left-ended", async |_, proxy| {
+        let results = run_all(0..100, |number| command(proxy, &format!("exit {number}")));
         let codes: Vec<_> =
             results.map(|(number, result)| (number, result.unwrap().status.code())).collect().await;
         assert_eq!(codes.len(), 100);
@@ -108,17 +82,38 @@ async fn of_commands_that_ended() {
     .await;
 }
 
+/// Milliseconds, from none to more than a command takes.
+fn sweep() -> impl Iterator<Item = u64> {
+    (0..60).chain((60..300).step_by(20)).chain((1..15).map(|doubled| 150 << doubled))
+}
+
+/// Drops a future at every time that it takes, until it has been whole some times.
+async fn drop_sometime<T>(proxy: &Proxy, what: &str, run: impl AsyncFn(Command) -> T) {
+    let (mut dropped, mut whole) = (0, 0);
+    for milliseconds in sweep() {
+        match timeout(Duration::from_millis(milliseconds), run(command(proxy, READS))).await {
+            Ok(_) => whole += 1,
+            Err(_) => dropped += 1,
+        }
+        if whole >= 3 && milliseconds >= 300 {
+            break;
+        }
+    }
+    assert!(dropped > 0 && whole > 0, "{what}: {dropped} dropped, {whole} whole");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_futures() {
-    play_counted("left-futures", async |scene, counted| {
+    play_counted("left-futures", async |_, proxy| {
         // Wherever they are when they are dropped.
-        for milliseconds in (0..60).chain((60..300).step_by(20)) {
-            let limit = Duration::from_millis(milliseconds);
-            let _ = timeout(limit, counted.command(scene, READS).spawn()).await;
-            let _ = timeout(limit, counted.command(scene, READS).input(vec![1; 1 << 20]).output()).await;
-            let _ = timeout(limit, counted.command(scene, READS).status()).await;
-        }
-        let mut all = run_all(0..50, |_| counted.command(scene, READS).input("x"));
+        tokio::join!(
+            drop_sometime(proxy, "spawn", async |command| command.spawn().await.unwrap()),
+            drop_sometime(proxy, "output", async |command| {
+                command.input(vec![1; 1 << 20]).output().await.unwrap()
+            }),
+            drop_sometime(proxy, "status", async |command| command.status().await.unwrap()),
+        );
+        let mut all = run_all(0..50, |_| command(proxy, READS).input("x"));
         let _ = timeout(Duration::from_millis(100), all.next()).await;
         drop(all);
     })
@@ -127,9 +122,9 @@ async fn of_futures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_children() {
-    play_counted("left-children", async |scene, counted| {
+    play_counted("left-children", async |_, proxy| {
         for number in 0..30 {
-            let mut child = counted.command(scene, READS).spawn().await.unwrap();
+            let mut child = command(proxy, READS).spawn().await.unwrap();
             match number % 6 {
                 0 => drop(child),
                 1 => {
@@ -155,9 +150,37 @@ async fn of_children() {
                     assert_eq!(child.wait().await.unwrap().code(), 0);
                 }
             }
-            let limited = counted.command(scene, READS).timeout(Duration::from_millis(number * 7));
+            let limited = command(proxy, READS).timeout(Duration::from_millis(number * 7));
             let _ = limited.spawn().await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_attachments() {
+    play_counted("left-attached", async |scene, proxy| {
+        let attach = proxy.pods().attach_to("web").stdin(Stdio::Piped);
+        let mut together = Vec::new();
+        for number in 0..20 {
+            let mut attached = attach.spawn().await.unwrap();
+            match number % 4 {
+                0 => drop(attached),
+                1 => {
+                    let mut stdout = attached.stdout.take().unwrap();
+                    drop(attached);
+                    stdout.read(&mut [0]).await.unwrap_err();
+                }
+                2 => {
+                    let waited = timeout(Duration::from_millis(5), attached.wait()).await;
+                    drop((waited, attached));
+                }
+                _ => together.push(attached),
+            }
+            let _ = timeout(Duration::from_millis(number * 3), attach.spawn()).await;
+        }
+        assert!(proxy.open() >= together.len(), "{} of {}", proxy.open(), together.len());
+        assert!(scene.cluster.open_streams().is_none_or(|open| open >= together.len()));
     })
     .await;
 }

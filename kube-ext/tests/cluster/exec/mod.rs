@@ -4,9 +4,12 @@
 mod access;
 mod args;
 mod attach;
+mod client;
 mod codes;
 mod containers;
+mod cuts;
 mod input;
 mod leftovers;
 mod output;
+mod proxy;
 pub(crate) mod setup;
