@@ -4,7 +4,10 @@
 use std::{
     io::Write as _,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 const POD: &str = "web-5d4f8c7b9-2x7kq";
@@ -18,6 +21,28 @@ fn example(name: &str, args: &[&str]) -> Command {
     command
 }
 
+/// How long one may take. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The output of a process, which is killed if it does not end.
+fn output(mut child: Child) -> Output {
+    let id = child.id().to_string();
+    let (over, is_over) = mpsc::channel::<()>();
+    drop(child.stdin.take());
+    let watch = thread::spawn(move || {
+        // The child has not been waited for until then, so that the number is its own.
+        let is_late = is_over.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
+        if is_late {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+        is_late
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(over);
+    assert!(!watch.join().unwrap(), "not over after {PATIENCE:?}");
+    output
+}
+
 /// Standard output, what it says on standard error after telling of the demo, and the exit code.
 fn texts(output: Output) -> (String, String, i32) {
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
@@ -26,7 +51,8 @@ fn texts(output: Output) -> (String, String, i32) {
 }
 
 fn run(name: &str, args: &[&str]) -> (String, String, i32) {
-    texts(example(name, args).stdin(Stdio::null()).output().unwrap())
+    let mut example = example(name, args);
+    texts(output(example.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
 }
 
 #[test]
@@ -61,8 +87,8 @@ fn standard_input_is_passed_on_with_its_end() {
     let text = "line\n".repeat(100_000);
     let mut stdin = child.stdin.take().unwrap();
     let written = text.clone();
-    let writer = std::thread::spawn(move || stdin.write_all(written.as_bytes()));
-    let result = texts(child.wait_with_output().unwrap());
+    let writer = thread::spawn(move || stdin.write_all(written.as_bytes()));
+    let result = texts(output(child));
     writer.join().unwrap().unwrap();
     assert!(result == (text, String::new(), 0), "{} bytes, {:?}, {}", result.0.len(), result.1, result.2);
 }
