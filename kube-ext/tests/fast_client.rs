@@ -1,5 +1,5 @@
 //! The client without delay, beside kube's own.
-#![cfg(all(feature = "client", feature = "fake"))]
+#![cfg(all(feature = "client", feature = "fake", feature = "ws"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,6 +30,7 @@ use kube::{
 };
 use kube_ext::{
     client::nodelay,
+    exec::ExecExt as _,
     fake::{Calls, FakeCluster, Fault},
 };
 use tokio::{
@@ -114,6 +115,17 @@ async fn every_connection_has_nodelay() {
     })
     .await;
     assert_eq!(*answers.lock().unwrap(), [true, true]);
+}
+
+#[tokio::test]
+async fn a_command_runs_through_it() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: web}, \
+               spec: {nodeName: node, containers: [{name: app}]}}";
+    let cluster = FakeCluster::builder().yaml(pod).start().await.unwrap();
+    cluster.container("web", "web-0", "app").on_command(|_| ("out", "error", 3));
+    let pods: Api<Pod> = Api::default_namespaced(plain(&config_of(&cluster).await));
+    let output = within(pods.command("web-0", "sh").container("app").output()).await.unwrap();
+    assert_eq!((output.status.code(), &*output.stdout, &*output.stderr), (3, &b"out"[..], &b"error"[..]));
 }
 
 #[tokio::test]
@@ -252,12 +264,12 @@ async fn a_connection_may_rest_for_as_long_as_an_answer_may_take_if_the_config_s
     let cluster = FakeCluster::builder().start().await.unwrap();
     for reset_reader_on_write in [true, false] {
         let mut config = config_of(&cluster).await;
-        config.read_timeout = Some(Duration::from_millis(900));
+        config.read_timeout = Some(Duration::from_millis(3600));
         config.reset_reader_on_write = reset_reader_on_write;
         let client = plain(&config);
         within(client.apiserver_version()).await.unwrap();
-        sleep(Duration::from_millis(600)).await;
-        let slow = cluster.faults().add(Calls::any(), Fault::delay(Duration::from_millis(600)));
+        sleep(Duration::from_millis(2400)).await;
+        let slow = cluster.faults().add(Calls::any(), Fault::delay(Duration::from_millis(2400)));
         let answer = within(client.apiserver_version()).await;
         slow.remove();
         assert_eq!(answer.is_ok(), reset_reader_on_write, "{answer:?}");

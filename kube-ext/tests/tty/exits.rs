@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::{
     program::LOG,
     screen::{Screen, until},
@@ -76,6 +78,10 @@ fn a_reader_of_the_output_that_is_gone() {
     let mut shown = String::new();
     while !shown.contains("[80x24]") {
         let mut buffer = [0; 256];
+        let a_moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let is_readable =
+            until(|| poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&a_moment)).unwrap() > 0);
+        assert!(is_readable, "{shown}");
         let count = reader.read(&mut buffer).unwrap();
         assert_ne!(count, 0, "{shown}");
         shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
