@@ -21,6 +21,11 @@ mod fake;
 mod generate;
 mod kubectl;
 mod kubectl_on_fake;
+#[path = "logs/on_node.rs"]
+mod log_node;
+mod logs;
+#[path = "logs/kubelet/mod.rs"]
+mod logs_of_kubelet;
 mod node;
 #[path = "../parity/mod.rs"]
 mod parity;

@@ -11,12 +11,15 @@
 
 mod bulk;
 mod cluster;
+mod log_node;
 mod node;
 
 #[path = "../cluster/exec/mod.rs"]
 mod exec;
 #[path = "../cluster/generate.rs"]
 mod generate;
+#[path = "../cluster/logs/mod.rs"]
+mod logs;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/row.rs"]
