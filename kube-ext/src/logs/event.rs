@@ -39,8 +39,8 @@ pub enum Event {
     Interrupted {
         /// Why.
         error: Error,
-        /// After how long it is tried again.
-        retry_in: Duration,
+        /// After how long it is tried again, if that is known.
+        retry_in: Option<Duration>,
     },
     /// This container's log, or what was left of it, cannot be read. The others go on.
     Failed(Error),

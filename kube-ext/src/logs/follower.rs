@@ -1,11 +1,8 @@
 //! A container of a pod, from one start to the next, and its logs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use futures::{StreamExt as _, channel::mpsc, stream::BoxStream};
@@ -13,23 +10,21 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Client, ResourceExt as _};
 use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use super::{
-    error::Cause,
-    event::{Event, GapReason},
+    course::Course,
+    event::GapReason,
     line::Source,
     position::Position,
-    reader::{Batch, End, Outcome, Reader},
-    request::{Range, Target},
+    reader::{Batch, Outcome, Reader},
+    request::{PATIENCE, Range, Target},
     select::{self, Instance, Sight},
-    tail::{Since, Tail},
+    tail::Tail,
 };
 use crate::pod::{ContainerExt as _, ContainerKind, PodExt as _};
 
-/// How often it is tried in vain before a log that has an end is given up.
-const TRIES: u32 = 8;
 /// By how many seconds a line may be younger than the end of its container, which the status has in whole seconds.
 const GRACE: i64 = 1;
 
@@ -41,6 +36,13 @@ pub(super) struct Shared {
     /// How many wait for something that does not depend on the node: their turn, or their container's next start.
     pub(super) parked: AtomicUsize,
     pub(super) began: Instant,
+}
+
+impl Shared {
+    /// What is asked for of containers that are there from the beginning.
+    fn asked(&self) -> Range {
+        Range { since: self.tail.since, lines: self.tail.lines, ..Range::default() }
+    }
 }
 
 /// A pod as it was seen last; none when it is gone.
@@ -60,21 +62,12 @@ pub(super) struct Follower {
 
 /// A log that is to be read.
 #[derive(Clone, Debug)]
-struct Chosen {
-    instance: Instance,
+pub(super) struct Chosen {
+    pub(super) instance: Instance,
     /// It is the one before the container's last start.
-    previous: bool,
+    pub(super) previous: bool,
     /// How many starts there were between the last log that was read and this one.
     missed: i32,
-}
-
-/// Where a log is now.
-#[derive(Debug)]
-enum Place {
-    Current(Instance),
-    Previous,
-    /// Its pod is gone, or its container has been started more than once since.
-    Gone,
 }
 
 impl Follower {
@@ -93,6 +86,7 @@ impl Follower {
             namespace: pod.namespace().unwrap_or_default(),
             pod: pod.name_any(),
             container: container.to_owned(),
+            patience: shared.tail.silence.min(PATIENCE),
         };
         let uid = select::uid(pod);
         let follower = Self { shared: shared.clone(), target, uid, kind, view, was_there, out };
@@ -129,7 +123,9 @@ impl Follower {
                     return;
                 }
             }
-            match self.read(&mut next, &chosen, done.is_none()).await {
+            let asked = if done.is_none() && self.was_there { self.shared.asked() } else { Range::default() };
+            let course = Course::new(&self.shared, &self.target, &self.uid, &self.view, &chosen, asked);
+            match course.run(&mut next).await {
                 Outcome::Over if self.shared.tail.follow => done = Some(chosen.instance),
                 Outcome::Early => {}
                 Outcome::Over | Outcome::Stop => return,
@@ -170,163 +166,6 @@ impl Follower {
         }
     }
 
-    /// Reads a log to its end.
-    async fn read(&mut self, reader: &mut Reader, chosen: &Chosen, is_first: bool) -> Outcome {
-        let shared = self.shared.clone();
-        let tail = &shared.tail;
-        let mut previous = chosen.previous;
-        let mut is_over = chosen.instance.is_over || previous;
-        let mut asked = Range::default();
-        if is_first && self.was_there {
-            (asked.since, asked.tail_lines) = (tail.since, tail.tail_lines);
-        }
-        reader.from_start = asked == Range::default();
-        let mut has_mark = false;
-        let mut whole_reads = 0;
-        loop {
-            let permit = permit(&shared).await;
-            let snapshot = is_over || !tail.follow;
-            let since = asked.since.map(|since| self.still(since));
-            let (range, resume) = reader.resume(Range { since, follow: !snapshot, previous, ..asked });
-            let opened = async {
-                if snapshot && !has_mark {
-                    reader.mark = self.target.last_line(range, tail.max_line, &reader.position).await?;
-                    has_mark = true;
-                    if reader.mark.is_none() || reader.mark == reader.position.last() {
-                        return Ok(None);
-                    }
-                }
-                self.target.open(range).await.map(Some)
-            };
-            let body = match opened.await {
-                Ok(Some(body)) => body,
-                Ok(None) => return reader.finish().await,
-                Err(cause) => {
-                    drop(permit);
-                    let is_early = tail.follow && is_early(&cause);
-                    if !self.failed(reader, cause).await {
-                        return Outcome::Stop;
-                    }
-                    match self.find(&chosen.instance).await {
-                        _ if is_early && !reader.has_started => return Outcome::Early,
-                        Place::Current(now) => is_over |= now.is_over,
-                        Place::Previous => (previous, is_over) = (true, true),
-                        Place::Gone => return reader.lose().await,
-                    }
-                    continue;
-                }
-            };
-            // The node may have answered for a later start than the one that is meant.
-            match self.find(&chosen.instance).await {
-                Place::Current(now) => is_over |= now.is_over,
-                Place::Previous if previous => {}
-                Place::Previous => {
-                    (previous, is_over) = (true, true);
-                    continue;
-                }
-                Place::Gone => return reader.lose().await,
-            }
-            if !reader.begin_source().await {
-                return Outcome::Stop;
-            }
-            let last = reader.position.last();
-            let end = reader.read(body, resume).await;
-            drop(permit);
-            let is_whole = match end {
-                End::Dropped => return Outcome::Stop,
-                End::Enough => {
-                    reader.finish().await;
-                    return Outcome::Stop;
-                }
-                End::Whole => true,
-                End::Cut(cause) => {
-                    if !self.failed(reader, cause).await {
-                        return Outcome::Stop;
-                    }
-                    false
-                }
-            };
-            if snapshot && is_whole {
-                whole_reads += 1;
-                let is_new = last != reader.position.last();
-                // Nothing may be what was asked for.
-                let is_empty =
-                    reader.position.last().is_none() && (since.is_some() || asked.tail_lines == Some(0));
-                // A node's connection that is cut ends like a log: so the last line must have come by, or nothing new.
-                if reader.mark_seen || is_empty || whole_reads > 1 && !(is_new && is_over) {
-                    return reader.finish().await;
-                }
-                if reader.delays() > TRIES {
-                    let gap = reader.gap(GapReason::Unread, None);
-                    return if reader.tell(gap).await { reader.finish().await } else { Outcome::Stop };
-                }
-            }
-            if is_whole {
-                let delay = reader.delay();
-                self.wait(delay).await;
-            }
-            match self.find(&chosen.instance).await {
-                Place::Current(now) => is_over |= now.is_over,
-                Place::Previous => (previous, is_over) = (true, true),
-                // The node ends a log that is followed when its container has ended, so that this was all.
-                Place::Gone if is_whole => return reader.finish().await,
-                Place::Gone => return reader.lose().await,
-            }
-        }
-    }
-
-    /// Tells of a request that failed, and waits until it may be tried again. False if it is not to be.
-    async fn failed(&mut self, reader: &mut Reader, cause: Cause) -> bool {
-        let follow = self.shared.tail.follow;
-        // That a container has not started is no trouble, and that its pod is gone will be seen.
-        let is_early = follow && is_early(&cause);
-        let is_quiet = is_early || follow && matches!(cause, Cause::NotFound { .. });
-        if !is_quiet && (!cause.may_pass() || !follow && reader.delays() >= TRIES) {
-            let error = reader.error(cause);
-            let _ = reader.tell(Event::Failed(error)).await;
-            return false;
-        }
-        let retry_in = reader.delay();
-        if !is_quiet {
-            let error = reader.error(cause);
-            if !reader.tell(Event::Interrupted { error, retry_in }).await {
-                return false;
-            }
-        }
-        let shared = self.shared.clone();
-        let _parked = is_early.then(|| Parked::new(&shared));
-        self.wait(retry_in).await;
-        true
-    }
-
-    /// Waits, but no longer than until the pod changes.
-    async fn wait(&mut self, delay: Duration) {
-        tokio::select! {
-            () = sleep(delay) => {}
-            Ok(()) = self.view.changed() => {
-                // Whatever changed, the server gets a moment.
-                sleep(delay.min(Duration::from_millis(50))).await;
-            }
-        }
-    }
-
-    /// Where a log is now: by the server's word, or else by what was seen last.
-    async fn find(&mut self, instance: &Instance) -> Place {
-        let pod = match self.target.pod().await {
-            Ok(pod) => Some(Arc::new(pod)),
-            Err(Cause::NotFound { .. }) => None,
-            Err(_) => self.view.borrow_and_update().clone(),
-        };
-        let Some(pod) = pod.filter(|pod| select::uid(pod) == self.uid) else { return Place::Gone };
-        match Sight::of(&pod, &self.target.container) {
-            Some(Sight { current: Some(now), .. }) if is_same(&now, instance) => Place::Current(now),
-            Some(Sight { previous: Some(now), .. }) if is_same(&now, instance) => Place::Previous,
-            // It is not known which start it is.
-            Some(Sight { current: None, .. }) if instance.id.is_empty() => Place::Current(instance.clone()),
-            _ => Place::Gone,
-        }
-    }
-
     /// When a log's container ended, if that is known.
     fn ended(&self, instance: Option<&Instance>) -> Option<i64> {
         let pod = self.view.borrow().clone()?;
@@ -352,14 +191,6 @@ impl Follower {
             restarts: instance.restarts,
         }
     }
-
-    /// The same moment, which time has moved away from.
-    fn still(&self, since: Since) -> Since {
-        match since {
-            Since::Ago(ago) => Since::Ago(ago.saturating_add(self.shared.began.elapsed())),
-            Since::Time(_) => since,
-        }
-    }
 }
 
 /// Which log comes after one that has been read.
@@ -381,20 +212,15 @@ fn next(sight: Sight, done: Option<&Instance>, previous: bool) -> Option<Chosen>
 }
 
 /// Whether it is the log of the same start.
-fn is_same(one: &Instance, other: &Instance) -> bool {
+pub(super) fn is_same(one: &Instance, other: &Instance) -> bool {
     if one.id.is_empty() || other.id.is_empty() { one.restarts == other.restarts } else { one.id == other.id }
 }
 
-/// Whether it is too early for a log.
-fn is_early(cause: &Cause) -> bool {
-    matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400)
-}
-
 /// Somebody who waits for something that does not depend on a log.
-struct Parked<'a>(&'a Shared);
+pub(super) struct Parked<'a>(&'a Shared);
 
 impl<'a> Parked<'a> {
-    fn new(shared: &'a Shared) -> Self {
+    pub(super) fn new(shared: &'a Shared) -> Self {
         shared.parked.fetch_add(1, Ordering::SeqCst);
         Self(shared)
     }
@@ -407,7 +233,7 @@ impl Drop for Parked<'_> {
 }
 
 /// Waits for its turn. None if there are no turns any more.
-async fn permit(shared: &Shared) -> Option<SemaphorePermit<'_>> {
+pub(super) async fn permit(shared: &Shared) -> Option<SemaphorePermit<'_>> {
     if let Ok(permit) = shared.permits.try_acquire() {
         return Some(permit);
     }

@@ -36,16 +36,13 @@ use crate::yaml::json;
 #[must_use]
 pub struct Format {
     style: Style,
-    prefix: bool,
-    namespace: bool,
     timestamps: bool,
-    colors: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    Kubectl,
-    Stern,
+    Kubectl { prefix: bool },
+    Stern { namespace: bool, colors: bool },
     Json,
 }
 
@@ -54,7 +51,7 @@ const COLORS: [(u8, u8); 6] = [(96, 36), (92, 32), (95, 35), (93, 33), (94, 34),
 
 impl Format {
     fn new(style: Style) -> Self {
-        Self { style, prefix: false, namespace: false, timestamps: false, colors: false }
+        Self { style, timestamps: false }
     }
 
     /// As `kubectl logs`: the line.
@@ -63,7 +60,7 @@ impl Format {
     /// let format = kube_ext::logs::Format::kubectl();
     /// ```
     pub fn kubectl() -> Self {
-        Self::new(Style::Kubectl)
+        Self::new(Style::Kubectl { prefix: false })
     }
 
     /// As stern: pod, container and line.
@@ -72,7 +69,7 @@ impl Format {
     /// let format = kube_ext::logs::Format::stern().colors();
     /// ```
     pub fn stern() -> Self {
-        Self::new(Style::Stern)
+        Self::new(Style::Stern { namespace: false, colors: false })
     }
 
     /// An object of JSON a line, with the keys of `stern -o json`: `message`, `timestamp` with [`timestamps`](Self::timestamps),
@@ -91,7 +88,9 @@ impl Format {
     /// let format = kube_ext::logs::Format::kubectl().prefix();
     /// ```
     pub fn prefix(mut self) -> Self {
-        self.prefix = true;
+        if let Style::Kubectl { prefix } = &mut self.style {
+            *prefix = true;
+        }
         self
     }
 
@@ -101,7 +100,9 @@ impl Format {
     /// let format = kube_ext::logs::Format::stern().namespace();
     /// ```
     pub fn namespace(mut self) -> Self {
-        self.namespace = true;
+        if let Style::Stern { namespace, .. } = &mut self.style {
+            *namespace = true;
+        }
         self
     }
 
@@ -121,7 +122,9 @@ impl Format {
     /// let format = kube_ext::logs::Format::stern().colors();
     /// ```
     pub fn colors(mut self) -> Self {
-        self.colors = true;
+        if let Style::Stern { colors, .. } = &mut self.style {
+            *colors = true;
+        }
         self
     }
 
@@ -141,16 +144,16 @@ impl Format {
         let part = line.part();
         match self.style {
             Style::Json => return self.append_json(line, out),
-            Style::Kubectl if part.begins() && self.prefix => {
+            Style::Kubectl { prefix: true } if part.begins() => {
                 for text in ["[pod/", line.pod(), "/", line.container(), "] "] {
                     out.extend_from_slice(text.as_bytes());
                 }
             }
-            Style::Stern if part.begins() => {
+            Style::Stern { .. } if part.begins() => {
                 self.append_names(line.source(), " ", out);
                 out.push(b' ');
             }
-            Style::Kubectl | Style::Stern => {}
+            Style::Kubectl { .. } | Style::Stern { .. } => {}
         }
         if self.timestamps {
             out.extend_from_slice(line.stamp());
@@ -199,22 +202,24 @@ impl Format {
     }
 
     fn append_names(self, source: &Source, between: &str, out: &mut Vec<u8>) {
+        let (namespace, has_colors) = match self.style {
+            Style::Stern { namespace, colors } => (namespace, colors),
+            Style::Kubectl { .. } | Style::Json => (false, false),
+        };
         let (of_pod, of_container) = colors(&source.pod);
-        if self.namespace {
-            self.append_name(&source.namespace, of_pod, out);
-            out.push(b' ');
+        let mut append = |name: &str, color: u8, after: &str| {
+            if has_colors {
+                out.extend_from_slice(format!("\x1b[{color}m{name}\x1b[0m{after}").as_bytes());
+            } else {
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(after.as_bytes());
+            }
+        };
+        if namespace {
+            append(&source.namespace, of_pod, " ");
         }
-        self.append_name(&source.pod, of_pod, out);
-        out.extend_from_slice(between.as_bytes());
-        self.append_name(&source.container, of_container, out);
-    }
-
-    fn append_name(self, name: &str, color: u8, out: &mut Vec<u8>) {
-        if self.colors {
-            out.extend_from_slice(format!("\x1b[{color}m{name}\x1b[0m").as_bytes());
-        } else {
-            out.extend_from_slice(name.as_bytes());
-        }
+        append(&source.pod, of_pod, between);
+        append(&source.container, of_container, "");
     }
 
     /// As Go's `encoding/json` writes stern's `Log`.

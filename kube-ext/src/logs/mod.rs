@@ -49,6 +49,7 @@
 //! The rules are those of `kubectl logs` (`k8s.io/kubectl/pkg/cmd/logs`) and the kubelet (`k8s.io/cri-client/pkg/logs`). A user needs `get`
 //! on `pods/log`, and `get`, `list` and `watch` on `pods`.
 
+mod course;
 mod error;
 mod event;
 mod follower;

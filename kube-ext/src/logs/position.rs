@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::split::Piece;
 
 /// By how much a line may be younger than one that comes after it.
-const DISORDER: TimeDelta = TimeDelta::milliseconds(100);
+pub(super) const DISORDER: TimeDelta = TimeDelta::milliseconds(100);
 /// How many lines are remembered, at 16 bytes each.
 const REMEMBERED: usize = 128 * 1024;
 
@@ -115,7 +115,7 @@ fn since(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(earlier.timestamp(), 0).unwrap_or(earlier)
 }
 
-fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+pub(super) fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     time.checked_add_signed(by).unwrap_or(time)
 }
 
@@ -161,6 +161,11 @@ impl Resume {
         };
         let is_younger = self.youngest.is_none_or(|youngest| line.time > later(youngest, DISORDER));
         self.reached && self.begun.is_none() && (all_seen || is_younger)
+    }
+
+    /// Whether the last line that was delivered has come by.
+    pub(super) fn has_reached(&self) -> bool {
+        self.reached
     }
 
     pub(super) fn admit(&mut self, line: Print) -> Verdict {

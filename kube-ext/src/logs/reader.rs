@@ -12,8 +12,8 @@ use super::{
     error::{Cause, Error},
     event::{Event, Gap, GapReason},
     line::{LogLine, Part, Source},
-    position::{Position, Print, Resume, Verdict},
-    request::{self, Range},
+    position::{self, DISORDER, Position, Resume, Verdict},
+    request::{self, Mark, Range},
     split::{self, Piece, Splitter},
     tail::Tail,
 };
@@ -34,8 +34,9 @@ pub(super) struct Reader {
     silence: Duration,
     /// How many bytes may still come.
     left: Option<u64>,
-    /// A line that the log had when it was asked for its last one.
-    pub(super) mark: Option<Print>,
+    /// The last line that the log had when it was asked for.
+    pub(super) mark: Option<Mark>,
+    /// It has come by.
     pub(super) mark_seen: bool,
     /// Nothing stands before the first line that comes.
     pub(super) from_start: bool,
@@ -56,12 +57,14 @@ struct Delays {
 /// How a response ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// In good order.
-    Whole,
+    /// In good order. Whether nothing came behind what was known.
+    Whole { is_quiet: bool },
     /// Before its time.
     Cut(Cause),
     /// There is no need for more.
     Enough,
+    /// It does not begin where the log was left: it may be another one.
+    Strange,
     /// Nobody listens any more.
     Dropped,
 }
@@ -80,8 +83,10 @@ pub(super) enum Outcome {
 /// The line that is coming.
 #[derive(Clone, Copy, Debug)]
 enum Current {
-    /// It was delivered before, or is none of the container's.
+    /// It is none of the container's.
     Skipped,
+    /// It was delivered before.
+    Known { time: DateTime<Utc> },
     /// So many of its pieces were delivered before.
     Line { time: DateTime<Utc>, stamp: u8, skip: u64 },
 }
@@ -155,15 +160,15 @@ impl Reader {
         match self.position.resume() {
             Some((from, resume)) => {
                 let since = Some(super::tail::Since::Time(from));
-                (Range { since, tail_lines: None, ..range }, Some(resume))
+                (Range { since, lines: None, ..range }, Some(resume))
             }
             None => (range, None),
         }
     }
 
     /// Reads a response to its end, and passes on what is new.
-    pub(super) async fn read(&mut self, mut body: Body, resume: Option<Resume>) -> End {
-        let mut response = Response { resume, current: Current::Skipped, words: None, is_first: true };
+    pub(super) async fn read(&mut self, mut body: Body, resume: Option<Resume>, on_gap: OnGap) -> End {
+        let mut response = Response::new(resume, on_gap);
         let mut splitter = Splitter::new(self.max_line);
         loop {
             let mut batch = Batch::new();
@@ -176,14 +181,16 @@ impl Reader {
                         read += bytes.len();
                         splitter.feed(bytes);
                         if !self.take(&mut splitter, &mut response, &mut batch) {
-                            break Some(End::Enough);
+                            let is_strange = response.on_gap == OnGap::Stopped;
+                            break Some(if is_strange { End::Strange } else { End::Enough });
                         }
                     }
                     Ok(None) => {
                         if let Some(piece) = splitter.rest() {
                             self.take_rest(piece, &mut response, &mut batch);
                         }
-                        break Some(End::Whole);
+                        let has_reached = response.resume.as_ref().is_none_or(Resume::has_reached);
+                        break Some(End::Whole { is_quiet: has_reached && !response.is_new });
                     }
                     Err(cause) => break Some(End::Cut(cause)),
                 }
@@ -199,7 +206,7 @@ impl Reader {
                 return End::Dropped;
             }
             match (end, response.words.take()) {
-                (Some(End::Whole), Some(message)) => return End::Cut(Cause::Node { message }),
+                (Some(End::Whole { .. }), Some(message)) => return End::Cut(Cause::Node { message }),
                 (Some(end), _) => return end,
                 (None, words) => response.words = words,
             }
@@ -211,19 +218,27 @@ impl Reader {
         while let Some(piece) = splitter.next() {
             if piece.begins {
                 response.current = self.begin(&piece, response, batch);
+                if response.on_gap == OnGap::Stopped {
+                    return false;
+                }
             }
             let ends = piece.ends;
+            if let (true, Some(mark), Current::Line { time, .. } | Current::Known { time }) =
+                (ends, &self.mark, response.current)
+            {
+                // Behind the line, it may have been put away.
+                self.mark_seen |= mark.is(time, &piece.bytes) || time > position::later(mark.time, DISORDER);
+            }
             if let Current::Line { time, stamp, skip } = &mut response.current {
-                match skip.checked_sub(1) {
-                    Some(less) => *skip = less,
-                    None => {
-                        let (time, stamp) = (*time, if piece.begins { *stamp } else { 0 });
-                        if !piece.begins {
-                            self.position.go_on();
-                        }
-                        if !self.deliver(piece, time, stamp, batch) {
-                            return false;
-                        }
+                if let Some(less) = skip.checked_sub(1) {
+                    *skip = less;
+                } else {
+                    let (time, stamp) = (*time, if piece.begins { *stamp } else { 0 });
+                    if !piece.begins {
+                        self.position.go_on();
+                    }
+                    if !self.deliver(piece, time, stamp, batch) {
+                        return false;
                     }
                 }
                 if ends {
@@ -241,7 +256,7 @@ impl Reader {
         }
         match split::time(&piece.bytes) {
             Some((time, _)) => {
-                if self.mark == Some(self.position.print(time, &piece)) {
+                if self.mark.as_ref().is_some_and(|mark| mark.is(time, &piece.bytes)) {
                     let mut splitter = Splitter::new(usize::MAX);
                     splitter.feed([piece.bytes, Bytes::from_static(b"\n")].concat().into());
                     self.take(&mut splitter, response, batch);
@@ -263,7 +278,6 @@ impl Reader {
             return Current::Skipped;
         };
         let print = self.position.print(time, piece);
-        self.mark_seen |= self.mark == Some(print);
         let verdict = match &mut response.resume {
             Some(resume) => {
                 let verdict = resume.admit(print);
@@ -275,13 +289,18 @@ impl Reader {
             None => Verdict::New(0),
         };
         let skip = match verdict {
-            Verdict::Known => return Current::Skipped,
+            Verdict::Known => return Current::Known { time },
             Verdict::New(skip) => skip,
+            Verdict::AfterGap if response.on_gap == OnGap::Stop => {
+                response.on_gap = OnGap::Stopped;
+                return Current::Skipped;
+            }
             Verdict::AfterGap => {
                 batch.push(self.gap(GapReason::Rotated, Some(time)));
                 0
             }
         };
+        response.is_new = true;
         if skip == 0 {
             self.position.begin(print, is_first && self.from_start);
         }
@@ -313,14 +332,34 @@ impl Reader {
     }
 }
 
+/// What to do if a log does not go on where it was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnGap {
+    /// Say so, and go on.
+    Tell,
+    /// Read no more of it.
+    Stop,
+    /// No more of it was read.
+    Stopped,
+}
+
 /// A response that is being read.
 #[derive(Debug)]
 struct Response {
     resume: Option<Resume>,
+    on_gap: OnGap,
+    /// Something came that was not known.
+    is_new: bool,
     current: Current,
     /// What the node said in the place of a line.
     words: Option<String>,
     is_first: bool,
+}
+
+impl Response {
+    fn new(resume: Option<Resume>, on_gap: OnGap) -> Self {
+        Self { resume, on_gap, is_new: false, current: Current::Skipped, words: None, is_first: true }
+    }
 }
 
 fn words(piece: &Piece) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{
@@ -14,13 +14,17 @@ use kube::{
 
 use super::{
     error::Cause,
-    position::{Position, Print},
+    position,
     split::{self, Piece, Splitter},
     tail::Since,
 };
 
-/// How long an answer may take to begin.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take to begin, at most.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of a line a runtime writes at once (containerd's `max_container_log_line_size`).
+const WRITTEN: usize = 16 * 1024;
+/// How long it may take to write all of a line.
+const SPAN: TimeDelta = TimeDelta::seconds(1);
 /// How much of an error is read.
 const ERROR: usize = 64 * 1024;
 
@@ -31,13 +35,15 @@ pub(super) struct Target {
     pub(super) namespace: String,
     pub(super) pod: String,
     pub(super) container: String,
+    /// How long an answer may take to begin.
+    pub(super) patience: Duration,
 }
 
 /// Which part of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) since: Option<Since>,
-    pub(super) tail_lines: Option<u64>,
+    pub(super) lines: Option<u64>,
     pub(super) follow: bool,
     pub(super) previous: bool,
 }
@@ -50,7 +56,7 @@ impl Target {
             follow: range.follow,
             previous: range.previous,
             timestamps: true,
-            tail_lines: range.tail_lines.map(|lines| i64::try_from(lines).unwrap_or(i64::MAX)),
+            tail_lines: range.lines.map(|lines| i64::try_from(lines).unwrap_or(i64::MAX)),
             ..LogParams::default()
         };
         match range.since {
@@ -62,14 +68,14 @@ impl Target {
         let request = request
             .logs(&self.pod, &params)
             .map_err(|error| Cause::Invalid { problem: error.to_string() })?;
-        let answer = tokio::time::timeout(PATIENCE, self.client.send(request.map(Body::from))).await;
-        let response = answer.map_err(|_| silence())?.map_err(Cause::of)?;
+        let answer = tokio::time::timeout(self.patience, self.client.send(request.map(Body::from))).await;
+        let response = answer.map_err(|_| silence(self.patience))?.map_err(Cause::of)?;
         let code = response.status();
         if code.is_success() {
             return Ok(response.into_body());
         }
         let body = http_body_util::Limited::new(response.into_body(), ERROR).collect();
-        let text = match tokio::time::timeout(PATIENCE, body).await {
+        let text = match tokio::time::timeout(self.patience, body).await {
             Ok(Ok(body)) => body.to_bytes(),
             _ => bytes::Bytes::new(),
         };
@@ -83,31 +89,25 @@ impl Target {
     }
 
     /// The last line of a log, if it has one.
-    pub(super) async fn last_line(
-        &self,
-        range: Range,
-        bound: usize,
-        position: &Position,
-    ) -> Result<Option<Print>, Cause> {
-        let range = Range { since: None, tail_lines: Some(1), follow: false, ..range };
+    pub(super) async fn last_line(&self, range: Range, bound: usize) -> Result<Option<Mark>, Cause> {
+        let range = Range { since: None, lines: Some(1), follow: false, ..range };
         let mut body = self.open(range).await?;
         let mut splitter = Splitter::new(bound);
         let mut last = None;
-        while let Some(frame) = next(&mut body, PATIENCE).await? {
+        while let Some(frame) = next(&mut body, self.patience).await? {
             splitter.feed(frame);
             while let Some(piece) = splitter.next() {
-                last = first_piece(piece).or(last);
+                last = Mark::new(piece).or(last);
             }
         }
-        last = splitter.rest().and_then(first_piece).or(last);
-        Ok(last.map(|(time, piece)| position.print(time, &piece)))
+        Ok(splitter.rest().and_then(Mark::new).or(last))
     }
 
     /// The pod as it is now.
     pub(super) async fn pod(&self) -> Result<Pod, Cause> {
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.namespace);
-        let pod = tokio::time::timeout(PATIENCE, api.get(&self.pod)).await;
-        pod.map_err(|_| silence())?.map_err(Cause::of)
+        let pod = tokio::time::timeout(self.patience, api.get(&self.pod)).await;
+        pod.map_err(|_| silence(self.patience))?.map_err(Cause::of)
     }
 }
 
@@ -115,7 +115,7 @@ impl Target {
 pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<bytes::Bytes>, Cause> {
     loop {
         let frame = tokio::time::timeout(silence, body.frame()).await;
-        match frame.map_err(|_| Cause::Lost { reason: format!("nothing from the server for {silence:?}") })? {
+        match frame.map_err(|_| self::silence(silence))? {
             None => return Ok(None),
             Some(Err(error)) => return Err(Cause::of(error)),
             Some(Ok(frame)) => {
@@ -127,16 +127,35 @@ pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<by
     }
 }
 
-fn first_piece(piece: Piece) -> Option<(DateTime<Utc>, Piece)> {
-    if !piece.begins {
-        return None;
-    }
-    let (time, _) = split::time(&piece.bytes)?;
-    Some((time, piece))
+/// The last line of a log as it is when only that is asked for. The kubelet counts what the runtime wrote at once: of a line
+/// that is longer than 16 KiB, it is the end.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) time: DateTime<Utc>,
+    pub(super) piece: Piece,
+    stamp: u8,
 }
 
-fn silence() -> Cause {
-    Cause::Lost { reason: format!("nothing from the server for {PATIENCE:?}") }
+impl Mark {
+    fn new(piece: Piece) -> Option<Self> {
+        let (time, stamp) = split::time(&piece.bytes).filter(|_| piece.begins)?;
+        Some(Self { time, piece, stamp })
+    }
+
+    /// Whether a line, or what came last of it, is this one.
+    pub(super) fn is(&self, time: DateTime<Utc>, bytes: &[u8]) -> bool {
+        let end = self.piece.bytes.get(usize::from(self.stamp)..).unwrap_or_default();
+        let is_end = || {
+            !end.is_empty()
+                && (time..=position::later(time, SPAN)).contains(&self.time)
+                && bytes.ends_with(end)
+        };
+        bytes == &*self.piece.bytes || (bytes.len() > WRITTEN && is_end())
+    }
+}
+
+fn silence(span: Duration) -> Cause {
+    Cause::Lost { reason: format!("nothing from the server for {span:?}") }
 }
 
 /// As `kubectl logs --since`: to the nearest second; the server takes nothing below one.

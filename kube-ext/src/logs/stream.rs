@@ -10,14 +10,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{self, Context, Poll},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use futures::{
-    FutureExt as _, Stream, StreamExt as _,
-    future::BoxFuture,
+    FutureExt as _, Stream, StreamExt as _, TryStreamExt as _,
+    future::{BoxFuture, ready},
     stream::{BoxStream, FuturesUnordered, StreamFuture},
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -43,6 +43,8 @@ use crate::pod::ContainerExt as _;
 
 /// How long a line waits for older ones of other containers, unless told otherwise.
 const WINDOW: Duration = Duration::from_millis(500);
+/// How often pods may not be listed before it is given up, if nothing is followed.
+const TRIES: u32 = 8;
 
 /// Lines of many containers, and what there is to know about them: what [`LogExt::tail`](crate::logs::LogExt::tail) returns.
 ///
@@ -78,6 +80,8 @@ pub struct LogStream {
     /// The pods of a list that is coming in, and whether one has been whole.
     listed: HashSet<Key>,
     is_listed: bool,
+    /// How often that has failed.
+    failures: u32,
     /// Logs of which the next batch is awaited.
     sources: FuturesUnordered<StreamFuture<BoxStream<'static, Batch>>>,
     order: Order,
@@ -126,7 +130,9 @@ struct ByTime {
 }
 
 impl LogStream {
-    pub(super) fn new(api: Api<Pod>, tail: Tail) -> Self {
+    pub(super) fn new(api: Api<Pod>, mut tail: Tail) -> Self {
+        // What is over cannot be followed.
+        tail.follow &= !tail.previous;
         let shared = Arc::new(Shared {
             client: api.clone().into_client(),
             permits: Semaphore::new(tail.max_streams.min(Semaphore::MAX_PERMITS)),
@@ -142,6 +148,7 @@ impl LogStream {
             pods: HashMap::new(),
             listed: HashSet::new(),
             is_listed: false,
+            failures: 0,
             sources: FuturesUnordered::new(),
             order: Order::AsItComes(None),
             events: VecDeque::new(),
@@ -251,7 +258,7 @@ impl LogStream {
                     let Poll::Ready(selected) = start.poll_unpin(cx) else { return Ok(()) };
                     let (filter, config) = selected?;
                     self.filter = Some(filter);
-                    self.state = State::Watching(watcher(self.api.clone(), config).default_backoff().boxed());
+                    self.state = State::Watching(pods(self.api.clone(), config));
                     continue;
                 }
                 State::Watching(pods) => match pods.poll_next_unpin(cx) {
@@ -265,7 +272,7 @@ impl LogStream {
                 State::Listed | State::Failed => return Ok(()),
             };
             match event {
-                Ok(watcher::Event::Init) => self.listed.clear(),
+                Ok(watcher::Event::Init) => {}
                 Ok(watcher::Event::InitApply(pod)) => {
                     self.listed.insert(key(&pod));
                     self.see(pod);
@@ -310,21 +317,20 @@ impl LogStream {
         }
     }
 
-    /// The watch goes on by itself after a while, unless it is refused from the beginning.
+    /// The watch goes on by itself after a while, unless it is refused from the beginning, or fails again and again and nobody
+    /// follows.
     fn not_watched(&mut self, error: watcher::Error) -> Result<(), Error> {
-        if !self.is_listed
-            && let watcher::Error::InitialListFailed(source) = error
-        {
-            let cause = Cause::of(source);
-            if !cause.may_pass() {
-                return Err(self.error(cause));
-            }
-            let error = self.error(cause);
-            self.events.push_back(Event::Interrupted { error, retry_in: Duration::ZERO });
-            return Ok(());
+        self.listed.clear();
+        let cause = match error {
+            watcher::Error::InitialListFailed(source) if !self.is_listed => Cause::of(source),
+            error => Cause::Watch { source: Box::new(error) },
+        };
+        self.failures += 1;
+        if !cause.may_pass() || !self.shared.tail.follow && self.failures > TRIES {
+            return Err(self.error(cause));
         }
-        let error = self.error(Cause::Watch { source: Box::new(error) });
-        self.events.push_back(Event::Interrupted { error, retry_in: Duration::ZERO });
+        let error = self.error(cause);
+        self.events.push_back(Event::Interrupted { error, retry_in: None });
         Ok(())
     }
 
@@ -370,7 +376,7 @@ impl LogStream {
                         self.sources.push(source.into_future());
                     }
                 }
-                match ready!(self.sources.poll_next_unpin(cx)) {
+                match task::ready!(self.sources.poll_next_unpin(cx)) {
                     Some((Some(batch), source)) => *head = Some(Head { batch: batch.into_iter(), source }),
                     Some((None, _)) => {}
                     None => return Poll::Ready(None),
@@ -392,7 +398,7 @@ impl LogStream {
                     }
                 }
                 let awaited = self.sources.len().saturating_sub(self.shared.parked.load(Ordering::SeqCst));
-                if awaited > 0 && !ready!(order.poll_window(self.shared.tail.follow, cx)) {
+                if awaited > 0 && !task::ready!(order.poll_window(self.shared.tail.follow, cx)) {
                     return Poll::Pending;
                 }
                 let Some((event, drained)) = order.take() else {
@@ -484,6 +490,13 @@ impl fmt::Debug for LogStream {
     }
 }
 
+/// The pods as they come and go.
+fn pods(api: Api<Pod>, config: watcher::Config) -> BoxStream<'static, watcher::Result<watcher::Event<Pod>>> {
+    // A list that begins is no progress: it would reset the back-off.
+    let events = watcher(api, config).try_filter(|event| ready(!matches!(event, watcher::Event::Init)));
+    events.default_backoff().boxed()
+}
+
 fn key(pod: &Pod) -> Key {
     (pod.namespace().unwrap_or_default(), pod.name_any())
 }
@@ -508,7 +521,7 @@ async fn select(api: Api<Pod>, shared: Arc<Shared>) -> Result<(Filter, watcher::
     if let Some(workload) = tail.workload.take() {
         let workload = Workload::parse(&workload).map_err(failed)?;
         let Some(namespace) = api.namespace() else {
-            let problem = format!("{} is in a namespace, and the Api is of all", workload.name);
+            let problem = "a workload is of one namespace, and all are asked for".to_owned();
             return Err(failed(Cause::Invalid { problem }));
         };
         match workload.pods(&shared.client, namespace).await.map_err(failed)? {

@@ -41,7 +41,7 @@ pub struct Tail {
     pub(super) follow: bool,
     pub(super) previous: bool,
     pub(super) since: Option<Since>,
-    pub(super) tail_lines: Option<u64>,
+    pub(super) lines: Option<u64>,
     pub(super) limit_bytes: Option<u64>,
     pub(super) max_line: usize,
     pub(super) max_streams: usize,
@@ -72,7 +72,7 @@ impl Default for Tail {
             follow: false,
             previous: false,
             since: None,
-            tail_lines: None,
+            lines: None,
             limit_bytes: None,
             max_line: MAX_LINE,
             max_streams: MAX_STREAMS,
@@ -104,8 +104,8 @@ impl Tail {
     }
 
     /// The pods of a workload, as `TYPE/NAME`: `deploy/web`, `job/migrate`, `svc/web`. Like `kubectl logs`, it reads the object
-    /// once and takes its selector: of Deployments, ReplicaSets, StatefulSets, DaemonSets, ReplicationControllers, Jobs and
-    /// Services; `pod/web-0` is a [`pod`](Self::pod). It needs an `Api` of one namespace.
+    /// once and takes its selector: of a `Deployment`, `ReplicaSet`, `StatefulSet`, `DaemonSet`,
+    /// `ReplicationController`, `Job` or `Service`; `pod/web-0` is a [`pod`](Self::pod). It needs an `Api` of one namespace.
     ///
     /// ```
     /// let tail = kube_ext::logs::Tail::new().workload("deploy/web");
@@ -262,7 +262,7 @@ impl Tail {
     /// let tail = kube_ext::logs::Tail::new().tail_lines(10).follow();
     /// ```
     pub fn tail_lines(mut self, lines: u64) -> Self {
-        self.tail_lines = Some(lines);
+        self.lines = Some(lines);
         self
     }
 
@@ -299,8 +299,8 @@ impl Tail {
         self
     }
 
-    /// After how long without a byte the connection of a log that is followed is taken for dead, and made anew: 5 minutes unless
-    /// told otherwise. Nothing is lost or doubled by it.
+    /// After how long without a byte the connection of a log is taken for dead, and made anew: 5 minutes unless told otherwise,
+    /// and never more than one minute before the server's answer begins. Nothing is lost or doubled by it.
     ///
     /// ```
     /// use std::time::Duration;

@@ -93,12 +93,11 @@ impl Workload {
         let object = api.get(&self.name).await.map_err(Cause::of)?;
         let selector = object.data.pointer("/spec/selector").cloned().unwrap_or_default();
         let invalid = |error: serde_json::Error| Cause::Invalid { problem: format!("its selector: {error}") };
-        let labels = match self.kind {
-            Kind::Equality(_) => equal(serde_json::from_value(selector).map_err(invalid)?),
-            _ => {
-                let selector: Option<LabelSelector> = serde_json::from_value(selector).map_err(invalid)?;
-                text(&selector.unwrap_or_default())?
-            }
+        let labels = if let Kind::Equality(_) = self.kind {
+            equal(serde_json::from_value(selector).map_err(invalid)?)
+        } else {
+            let selector: Option<LabelSelector> = serde_json::from_value(selector).map_err(invalid)?;
+            text(&selector.unwrap_or_default())?
         };
         if labels.is_empty() {
             // It would be all pods there are.

@@ -1,38 +1,33 @@
 //! Every line once, whatever happens to connections.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, stream};
 use kube_ext::{
     fake::{Calls, FakeCluster, Fault},
-    logs::LogExt as _,
+    logs::{Event, LogExt as _},
 };
 
-use super::setup::{api, at, cluster, lines, running, tail};
+use super::setup::{Now, api, at, cluster, lines, pod, running, tail, within};
 
 /// Lines with few different times, of which many are equal, and texts that repeat themselves.
 fn noise(random: &mut fastrand::Rng, count: usize) -> Vec<(DateTime<Utc>, Vec<u8>)> {
-    let mut time = 0;
-    let mut used = BTreeMap::<(i64, Vec<u8>), usize>::new();
-    (0..count)
-        .map(|number| {
-            time += [0, 0, 0, 1, 7, 1200][random.usize(..6)];
-            // Stdout and stderr are not quite in order.
-            let disorder = random.i64(-20..20);
-            let text = match random.u8(..10) {
-                0 => b"again".to_vec(),
-                1 => vec![],
-                2 => format!("ü 漢字 {number}").into_bytes(),
-                3 => [b"\xff\xfe".as_slice(), &[random.u8(..); 3]].concat(),
-                4 => vec![b'x'; random.usize(..40_000)],
-                _ => format!("line {number}").into_bytes(),
-            };
-            let text: Vec<u8> =
-                text.into_iter().map(|byte| if byte == b'\n' { b' ' } else { byte }).collect();
-            *used.entry((time + disorder, text.clone())).or_default() += 1;
-            (at(1_000_000 + time + disorder), text)
-        })
-        .collect()
+    let mut time = 1_000_000;
+    let line = |number| {
+        time += [0, 0, 0, 1, 7, 1200][random.usize(..6)];
+        let text = match random.u8(..10) {
+            0 => b"again".to_vec(),
+            1 => Vec::new(),
+            2 => format!("ü 漢字 {number}").into_bytes(),
+            3 => b"\xff\xfe".repeat(random.usize(..5)),
+            4 if random.u8(..10) == 0 => vec![b'x'; random.usize(..40_000)],
+            _ => format!("line {number}").into_bytes(),
+        };
+        // Stdout and stderr are not quite in order.
+        (at(time + random.i64(-20..20)), text)
+    };
+    (0..count).map(line).collect()
 }
 
 /// Whatever a connection may suffer.
@@ -53,6 +48,7 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
     }
 }
 
+/// Streams that are written and read at once, and cut here and there; some of their containers start again.
 async fn run(seed: u64, streams: usize, count: usize) {
     let mut random = fastrand::Rng::with_seed(seed);
     let cluster: FakeCluster = cluster().await;
@@ -62,46 +58,83 @@ async fn run(seed: u64, streams: usize, count: usize) {
         cluster.apply(&running(&name)).unwrap();
         let lines = noise(&mut random, count);
         written.insert(format!("{name}/app"), lines);
-        for nth in 1..=random.u64(..8) {
+        for nth in 1..=random.u64(..6) {
             let calls = Calls::any().resource("pods/log").name(&name).nth(nth);
             cluster.faults().add(calls, fault(&mut random));
         }
     }
-    // Half of it is there, half is written while it is read.
+    // Some is there before it is read.
     for (name, lines) in &written {
-        let container = cluster.container("default", name.trim_end_matches("/app"), "app");
-        let (before, later) = lines.split_at(lines.len() / 2);
-        container.log_lines(before.to_vec());
-        let later = later.to_vec();
-        tokio::spawn(async move {
-            for lines in later.chunks(50) {
-                container.log_lines(lines.to_vec());
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
+        let there = lines.len() / 3;
+        cluster.container("default", name.trim_end_matches("/app"), "app").log_lines(lines[..there].to_vec());
     }
     let follow = tail().follow().silence(Duration::from_millis(300));
     let mut logs = api(&cluster).tail(follow);
+    // From here on the pods are known, so that none of their starts is missed.
+    let first = within(logs.next()).await.unwrap();
+    let mut logs = stream::iter([first]).chain(logs);
+
+    let cluster = Arc::new(cluster);
+    let mut writers = Vec::new();
+    for (name, mut lines) in written.clone() {
+        lines.drain(..lines.len() / 3);
+        let (cluster, seed) = (cluster.clone(), random.u64(..));
+        writers.push(tokio::spawn(async move {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let name = name.trim_end_matches("/app");
+            let container = cluster.container("default", name, "app");
+            let restart = random.bool().then(|| random.usize(1..lines.len()));
+            for (at, lines) in lines.chunks(25).enumerate() {
+                container.log_lines(lines.to_vec());
+                if restart.is_some_and(|restart| restart / 25 == at) {
+                    sleep(random.u64(20..60)).await;
+                    container.restart();
+                    // The status comes a little later.
+                    sleep(random.u64(..20)).await;
+                    cluster.apply(&pod(name, &[("app", Now::Running, 1)])).unwrap();
+                }
+                sleep(random.u64(..4)).await;
+            }
+        }));
+    }
     let found = lines(&mut logs, streams * count).await;
+    for writer in writers {
+        writer.await.unwrap();
+    }
     for (name, lines) in written {
         let found = &found[&name];
         let equal = found.iter().zip(&lines).take_while(|(found, (_, line))| *found == line).count();
-        if equal != lines.len() {
-            for i in equal.saturating_sub(3)..equal + 5 {
-                eprintln!("{i} found {:?} written {:?} {:?}", String::from_utf8_lossy(&found[i][..found[i].len().min(20)]), lines[i].0, String::from_utf8_lossy(&lines[i].1[..lines[i].1.len().min(20)]));
+        let is_right = equal == lines.len() && found.len() == lines.len();
+        assert!(is_right, "seed {seed}: {name}: {} lines, of which the first {equal} are right", found.len());
+    }
+    // And nothing more.
+    let more = tokio::time::timeout(Duration::from_millis(100), async {
+        while let Some(event) = logs.next().await {
+            if let Event::Line(line) = event.unwrap() {
+                return line;
             }
         }
-        assert!(
-            equal == lines.len() && found.len() == lines.len(),
-            "seed {seed}: {name}: {} lines, of which {equal} are right",
-            found.len()
-        );
+        panic!("the end")
+    });
+    if let Ok(line) = more.await {
+        panic!("seed {seed}: once more: {line:?}");
     }
 }
 
+async fn sleep(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// A million lines in all: 200 runs over 20 streams.
 #[tokio::test(flavor = "multi_thread")]
-async fn random_cuts() {
-    for seed in std::env::var("SEED").map_or(0..40, |s| { let s = s.parse().unwrap(); s..s + 1 }) {
-        run(seed, 4, 300).await;
-    }
+async fn a_million_lines_in_two_hundred_runs() {
+    let seeds = match std::env::var("KUBE_EXT_TEST_SEED") {
+        Ok(seed) => vec![seed.parse().expect("a number")],
+        Err(_) => (0..200).collect(),
+    };
+    stream::iter(seeds)
+        .for_each_concurrent(8, async |seed| {
+            assert!(tokio::spawn(run(seed, 20, 250)).await.is_ok(), "KUBE_EXT_TEST_SEED={seed}");
+        })
+        .await;
 }

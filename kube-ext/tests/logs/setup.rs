@@ -13,7 +13,7 @@ use kube_ext::{
 use serde_json::{Value, json};
 
 /// What anything here may take.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future).await.expect("in time")
@@ -130,16 +130,29 @@ pub(crate) async fn lines(
     count: usize,
 ) -> BTreeMap<String, Vec<Vec<u8>>> {
     let (mut found, mut total) = (BTreeMap::<_, Vec<_>>::new(), 0);
-    while total < count {
-        match within(logs.next()).await.expect("more").unwrap() {
-            Event::Line(line) => {
-                let of_container = found.entry(format!("{}/{}", line.pod(), line.container())).or_default();
-                of_container.push(line.bytes().to_vec());
-                total += 1;
+    // What is told if there are not so many.
+    let mut told_of = Vec::new();
+    let all = async {
+        while total < count {
+            match logs.next().await.expect("more").unwrap() {
+                Event::Line(line) => {
+                    let of_container =
+                        found.entry(format!("{}/{}", line.pod(), line.container())).or_default();
+                    of_container.push(line.bytes().to_vec());
+                    total += 1;
+                }
+                Event::Interrupted { error, .. } => told_of.push(format!("after {total}: {error}")),
+                event @ (Event::Started(_) | Event::Ended(_)) => {
+                    told_of.push(format!("after {total}: {}", told(&event)));
+                }
+                other => panic!("{other:?}"),
             }
-            Event::Started(_) | Event::Ended(_) | Event::Interrupted { .. } => {}
-            other => panic!("{other:?}"),
         }
+    };
+    if tokio::time::timeout(LIMIT, all).await.is_err() {
+        let counts: Vec<_> = found.iter().map(|(name, lines)| format!("{name}: {}", lines.len())).collect();
+        told_of.truncate(1000);
+        panic!("{total} of {count} lines: {counts:#?} {told_of:#?}");
     }
     found
 }
