@@ -36,6 +36,8 @@ pub(super) struct Course {
     on_gap: OnGap,
     /// How often it has ended in good order without anything new.
     quiet_reads: u32,
+    /// And how often without anything new, whether or not it had what was known.
+    vain_reads: u32,
 }
 
 /// What is known of its container.
@@ -82,6 +84,7 @@ impl Course {
             has_mark: false,
             on_gap: OnGap::Stop,
             quiet_reads: 0,
+            vain_reads: 0,
         }
     }
 
@@ -167,6 +170,7 @@ impl Course {
         resume: Option<Resume>,
         is_snapshot: bool,
     ) -> Result<bool, Outcome> {
+        let last = reader.position.last();
         let is_quiet = match reader.read(body, resume, self.on_gap).await {
             End::Whole { is_quiet } => is_quiet,
             End::Dropped => return Err(Outcome::Stop),
@@ -186,6 +190,7 @@ impl Course {
         };
         if is_snapshot {
             self.quiet_reads = if is_quiet { self.quiet_reads + 1 } else { 0 };
+            self.vain_reads = if last == reader.position.last() { self.vain_reads + 1 } else { 0 };
             // A node's connection that is cut ends like a log: so the last line must have come by, or nothing come twice.
             // That may be just what was asked for.
             let may_be_empty = self.asked.since.is_some() || self.asked.lines == Some(0);
@@ -193,7 +198,7 @@ impl Course {
             if reader.mark_seen || is_empty || self.quiet_reads > 1 {
                 return Err(reader.finish().await);
             }
-            if reader.delays() > TRIES {
+            if self.vain_reads > TRIES {
                 let gap = reader.gap(GapReason::Unread, None);
                 return Err(if reader.tell(gap).await { reader.finish().await } else { Outcome::Stop });
             }

@@ -9,4 +9,7 @@
 
 mod basics;
 mod cuts;
+mod faults;
+mod order;
+mod selection;
 mod setup;
