@@ -96,8 +96,8 @@ impl Attach {
     }
 
     /// After how long without any sign of life from the server the connection is taken for lost, as
-    /// [`Command::keepalive`](super::Command::keepalive); here silence counts only while no input is on its way, since the pipe
-    /// of the process may have been full before.
+    /// [`Command::keepalive`](super::Command::keepalive); here any input that is on its way makes it 5 times as long, since the
+    /// pipe of the process may have been full before.
     ///
     /// ```
     /// # use kube_ext::exec::Attach;

@@ -248,12 +248,18 @@ impl Child {
 
 /// Where a process in a container reads.
 ///
-/// A write is taken when there is room for it, 64 KiB, and waits when the process does not read, for as long as it takes: a
-/// server that waits for the process answers no pings, so that [`keepalive`](super::Command::keepalive) does not count then.
+/// A write is taken when there is room for it, 64 KiB, and waits when the process does not read. A server that waits for the
+/// process answers no pings: after 5 times [`keepalive`](super::Command::keepalive) without a word from it, 5 minutes
+/// unless told otherwise, the connection is taken for lost.
+///
 /// `flush` waits until all has been handed to the connection. `shutdown`, or dropping it, is the end of the process's stdin; a
 /// server that speaks `v4.channel.k8s.io` only, before Kubernetes 1.30, cannot be told of it, which is
 /// [`Cause::NoEndOfStdin`](super::Cause::NoEndOfStdin), or nothing if the process has a terminal, whose input goes on. To write
 /// to a process that has ended is [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
+/// A process that ends with much of its input unread may end as [`Cause::Lost`](super::Cause::Lost) rather than with its exit
+/// status: a real node resets the connection then, or falls silent, which kubectl sees as well. Where the code matters, have the
+/// program read its stdin to the end, or send less than 64 KiB.
 ///
 /// Cancel safety is that of any [`AsyncWrite`]: bytes that `write` has counted are sent, `write_all` may have sent some.
 ///

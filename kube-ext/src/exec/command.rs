@@ -232,7 +232,8 @@ impl Command {
     }
 
     /// What [`output`](Self::output) and [`status`](Self::status) write to stdin while the process runs, and then close it. A
-    /// process that ends without having read all of it is no error. With anything else that runs a command it is
+    /// process that ends without having read all of it is no error; but a node may fail to tell its exit status then, if
+    /// much is unread: see [`ChildStdin`](super::ChildStdin). With anything else that runs a command it is
     /// [`Cause::Invalid`]: [`stdin`](Self::stdin) and [`spawn`](Self::spawn) go together.
     ///
     /// ```
@@ -291,10 +292,10 @@ impl Command {
     /// otherwise, as in kubectl. It is asked for one 12 times in that span, by a websocket's ping, so that a process may be
     /// silent for as long as it likes.
     ///
-    /// A server that waits for a process to read its stdin answers no pings. So silence does not count from when input is sent
-    /// until a ping that was sent after it is answered, except for the first 4 KiB of a command's input, which fit into any pipe. A
-    /// connection that breaks without a word just then is lost when TCP gives it up, after a quarter of an hour, say; what
-    /// must not take so long has a [`timeout`](Self::timeout).
+    /// A server that waits for a process to read its stdin answers no pings, and cannot be told from one that is gone. So it may
+    /// be silent for 5 times as long, 5 minutes, from when input is sent until a ping that was sent after it is answered;
+    /// not for the first 4 KiB of a command's input, which fit into any pipe. A process that leaves its stdin
+    /// unread for longer, while it writes nothing, needs a longer `keepalive`.
     ///
     /// ```
     /// # use kube_ext::exec::Command;

@@ -23,8 +23,10 @@
 //!
 //! An exit status is one that the server has told: whatever else happens, a connection that is cut, a server that falls
 //! silent, is an [`Error`], with what had arrived. What no client can see is a server that is wrong: up to Kubernetes 1.35, one that
-//! loses its own connection to the node may tell a success (kubernetes/kubectl#1726). A server without a sign of life is given
-//! up after [`keepalive`](Command::keepalive), and outputs can be read in any order ([`Child`]).
+//! loses its own connection to the node may tell a success (kubernetes/kubectl#1726).
+//!
+//! Nothing waits for ever for a server: one without a sign of life is given up after [`keepalive`](Command::keepalive), or
+//! 5 times that while there is input that it has not taken. Outputs can be read in any order ([`Child`]).
 //!
 //! The protocol is the websocket of `kubectl exec` (`v5.channel.k8s.io`, KEP-4006; `v4` for servers before Kubernetes 1.30).
 //! A user needs the verbs `get` and `create` on `pods/exec` or `pods/attach`.

@@ -37,6 +37,8 @@ const CLOSE: u8 = 255;
 
 /// How many pings fit into the time after which a silent server is taken for gone, as in kubectl.
 const PINGS: u32 = 12;
+/// How many times as long a server may be silent that has not taken all input: it may be the process that takes none.
+const SPANS_WITH_INPUT: u32 = 5;
 /// How long a server may take to close the connection once it has told the exit status, and to tell it once it takes
 /// no more input.
 const LINGER: Duration = Duration::from_secs(1);
@@ -94,15 +96,15 @@ impl Drop for EndOnDrop {
 struct Patience {
     span: Duration,
     reason: String,
-    /// Silence counts, whatever is known of the input.
+    /// It is that long, whatever is known of the input.
     whatever: bool,
 }
 
 /// What is known of the input that was sent.
 ///
 /// A server reads a connection in order, and does not go on while the process does not take its input: then it answers no
-/// pings, either. So silence means something only once a ping behind all input has been answered, or while the
-/// input is less than what pipes take.
+/// pings, either, and looks like one that is gone. So it gets more time until a ping behind all input has been
+/// answered, unless the input is no more than what pipes take.
 #[derive(Debug)]
 struct Progress {
     /// How many bytes of input are nothing to wait for.
@@ -268,7 +270,8 @@ where
     }
 }
 
-/// The next message, if there is one before patience ends, which may become less meanwhile.
+/// The next message, if there is one before patience ends, which may become less meanwhile; with input that the server
+/// has not taken, it is [`SPANS_WITH_INPUT`] times as long.
 async fn next<S>(
     stream: &mut S,
     patience: &mut watch::Receiver<Patience>,
@@ -277,6 +280,7 @@ async fn next<S>(
 where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
+    let mut spans = 0;
     loop {
         let span = patience.borrow_and_update().span;
         tokio::select! {
@@ -292,6 +296,12 @@ where
                 let Patience { reason, whatever, .. } = &*patience.borrow();
                 if *whatever || !progress.may_wait() {
                     return Err(Cause::Lost { reason: reason.clone() });
+                }
+                spans += 1;
+                if spans == SPANS_WITH_INPUT {
+                    let silence = span.saturating_mul(spans);
+                    let reason = format!("nothing from the server for {silence:?}, with input that it has not taken");
+                    return Err(Cause::Lost { reason });
                 }
             }
         }

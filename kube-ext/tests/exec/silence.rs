@@ -1,10 +1,14 @@
 //! Servers that say nothing: what is lost, and what only waits for a process to take its input.
 use std::{
     future::pending,
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 
-use futures::{SinkExt as _, StreamExt as _};
+use futures::{
+    SinkExt as _, StreamExt as _,
+    future::{join_all, join3},
+};
 use kube_ext::exec::{Cause, ExecExt as _, Stdio};
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
@@ -79,6 +83,48 @@ async fn a_server_that_falls_silent() {
         );
         assert_eq!(error.stdout(), b"so far");
     }
+}
+
+/// With input that is not taken, it may be the process: there is more patience, but it ends.
+#[tokio::test]
+async fn a_server_that_falls_silent_with_input() {
+    let pods = server_with_pod(V5, answer("200 OK", &pod("web")), async |mut socket| {
+        send(&mut socket, 1, "so far").await;
+        read(&mut socket, 1).await;
+        pending::<()>().await;
+    })
+    .await;
+    let reason = "connection lost before the exit status: nothing from the server for 15s, with input that it has not taken";
+    let collected = async {
+        let error = command(&pods).keepalive(SILENCE).input(noise(32 * MIB, 3)).output().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("exec x in pod default/web container app: {reason}"));
+        assert_eq!(error.stdout(), b"so far");
+    };
+    // What all of the connection takes, and what it does not.
+    let written = join_all([128 * 1024, 32 * MIB].map(async |size| {
+        let mut child = command(&pods).keepalive(SILENCE).stdin(Stdio::Piped).spawn().await.unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let written = stdin.write_all(&noise(size, 4)).await;
+        assert_eq!(
+            written.map_err(|error| error.kind()),
+            if size > MIB { Err(ErrorKind::ConnectionAborted) } else { Ok(()) }
+        );
+        let error = child.wait().await.unwrap_err();
+        assert!(
+            matches!(error.cause(), Cause::Lost { .. }) && error.to_string().ends_with(reason),
+            "{error}"
+        );
+    }));
+    let attached = async {
+        let mut attached =
+            pods.attach_to("web").stdin(Stdio::Piped).keepalive(SILENCE).spawn().await.unwrap();
+        attached.stdin.as_mut().unwrap().write_all(b"x").await.unwrap();
+        let error = attached.wait().await.unwrap_err();
+        assert!(error.to_string().ends_with(reason), "{error}");
+    };
+    let began = Instant::now();
+    within(join3(collected, written, attached)).await;
+    assert!((5 * SILENCE..9 * SILENCE).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 /// As a server is while a process does not read, and its pipe is full.
