@@ -43,6 +43,19 @@ async fn without_a_closure_it_shows_the_log() {
     assert_eq!(rest(&mut socket).await, (vec![SUCCESS.to_vec()], Some(1000)));
 }
 
+/// Nothing has to be written for that to be noticed.
+#[tokio::test]
+async fn without_a_closure_it_ends_with_its_client() {
+    let cluster = cluster().await;
+    for streams in ["stdout=1", "stdin=1&stdout=1"] {
+        let mut socket = connect(&cluster, &format!("web/attach?{streams}"), V5).await;
+        assert_eq!(within(socket.next()).await.unwrap().unwrap(), Message::binary(vec![1]));
+        assert!(cluster.open_streams() > 0);
+        drop(socket);
+        until(|| cluster.open_streams() == 0).await;
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_the_input_ends_it() {
     let cluster = cluster().await;

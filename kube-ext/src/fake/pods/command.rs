@@ -200,9 +200,9 @@ impl Running {
 }
 
 /// What an attach shows of a container that no closure plays: what it writes to its log from now on. Its input is not
-/// read; where it ends, the attach does.
+/// read; where it ends, or its client is gone, the attach does.
 async fn show_log(process: Process, run: Arc<Run>) -> Exit {
-    let Process { mut stdin, mut stdout, .. } = process;
+    let Process { mut stdin, mut stdout, mut resizes, .. } = process;
     let mut reader = Reader::from_now(run);
     let show = async {
         loop {
@@ -218,7 +218,8 @@ async fn show_log(process: Process, run: Arc<Run>) -> Exit {
         if stdin.is_wanted() {
             let _ = tokio::io::copy(&mut stdin, &mut tokio::io::sink()).await;
         } else {
-            std::future::pending::<()>().await;
+            // They end with the client.
+            while resizes.next().await.is_some() {}
         }
     };
     race(show, input).await;
