@@ -3,14 +3,13 @@
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
-use futures::future::try_join3;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::TerminalSize};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    child::{Child, ChildStdin, Session, Streams},
-    error::{Cause, Error, Stream},
+    child::{Child, Session, Streams},
+    error::{Cause, Error},
+    output::{self, Output},
     status::ExitStatus,
     target::{Look, Target},
 };
@@ -75,24 +74,6 @@ pub struct Command {
     /// Width and height.
     terminal: Option<(u16, u16)>,
     max_output: usize,
-}
-
-/// What a process wrote, and how it ended.
-///
-/// ```
-/// fn text(output: &kube_ext::exec::Output) -> std::borrow::Cow<'_, str> {
-///     String::from_utf8_lossy(&output.stdout)
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Output {
-    /// The exit status.
-    pub status: ExitStatus,
-    /// All that it wrote to stdout; with a terminal, all that it wrote.
-    pub stdout: Vec<u8>,
-    /// All that it wrote to stderr.
-    pub stderr: Vec<u8>,
 }
 
 impl Command {
@@ -352,26 +333,7 @@ impl Command {
         async move {
             let input = command.input.take();
             let wanted = [input.is_some(), command.stdout == Stdio::Piped, command.stderr == Stdio::Piped];
-            let mut child = command.start(wanted).await?;
-            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-            let limit = command.max_output;
-            let collected = try_join3(
-                feed(child.stdin.take(), input),
-                collect(child.stdout.take(), Stream::Stdout, limit, &mut stdout),
-                collect(child.stderr.take(), Stream::Stderr, limit, &mut stderr),
-            )
-            .await;
-            let status = match collected {
-                Ok(_) => match (child.wait().await, child.session.cut_by()) {
-                    (Ok(_), Some(error)) => Err(error),
-                    (status, _) => status,
-                },
-                Err(cause) => Err(child.error(cause)),
-            };
-            match status {
-                Ok(status) => Ok(Output { status, stdout, stderr }),
-                Err(error) => Err(error.with_output(stdout, stderr)),
-            }
+            output::of(command.start(wanted).await?, input, command.max_output).await
         }
     }
 
@@ -403,7 +365,7 @@ impl Command {
             let input = command.input.take();
             let mut child = command.start([input.is_some(), false, input.is_none()]).await?;
             drop((child.stdout.take(), child.stderr.take()));
-            let _ = feed(child.stdin.take(), input).await;
+            output::feed(child.stdin.take(), input).await;
             child.wait().await
         }
     }
@@ -506,31 +468,4 @@ impl Command {
             None => Ok(argv),
         }
     }
-}
-
-/// Writes all input and ends it. A process that does not want it all is not to blame.
-async fn feed(stdin: Option<ChildStdin>, input: Option<Bytes>) -> Result<(), Cause> {
-    if let (Some(mut stdin), Some(input)) = (stdin, input)
-        && stdin.write_all(&input).await.is_ok()
-    {
-        let _ = stdin.shutdown().await;
-    }
-    Ok(())
-}
-
-/// Reads to the end. How it ended is for the exit status to tell.
-async fn collect(
-    output: Option<impl AsyncRead + Unpin>,
-    stream: Stream,
-    limit: usize,
-    bytes: &mut Vec<u8>,
-) -> Result<(), Cause> {
-    let Some(output) = output else { return Ok(()) };
-    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let _ = output.take(one_more).read_to_end(bytes).await;
-    if bytes.len() > limit {
-        bytes.truncate(limit);
-        return Err(Cause::TooMuchOutput { stream, limit });
-    }
-    Ok(())
 }

@@ -8,10 +8,7 @@ use std::{
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 
-use super::{
-    command::{Command, Output},
-    error::Error,
-};
+use super::{command::Command, error::Error, output::Output};
 
 /// How many commands run at once, unless told otherwise.
 const CONCURRENCY: usize = 16;

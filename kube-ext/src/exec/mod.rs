@@ -37,6 +37,7 @@ mod child;
 mod command;
 mod error;
 mod many;
+mod output;
 mod pipes;
 mod session;
 #[cfg(all(feature = "tty", unix))]
@@ -52,9 +53,10 @@ use kube::Api;
 pub use self::{
     attach::{Attach, Attached},
     child::{Child, ChildStderr, ChildStdin, ChildStdout},
-    command::{Command, Output, Stdio},
+    command::{Command, Stdio},
     error::{Cause, Error, Stream},
     many::{RunAll, run_all},
+    output::Output,
     status::ExitStatus,
 };
 
