@@ -78,6 +78,10 @@ async fn have_sessions(scenario: &str, program: &Program) {
             show(program.command().tty().detach_keys("ctrl-p,ctrl-q".parse().unwrap()).await);
             program.gone.notified().await;
         }
+        "input" => {
+            show(program.command().input("hello").tty().await.map_err(|error| error.to_string()));
+            show(format!("asked {}", program.asked()));
+        }
         "attach" => show(program.pods.attach_to("web-0").container("app").tty().await),
         "attach without a terminal" => {
             show(program.pods.attach_to("web-0").container("plain").tty().await);

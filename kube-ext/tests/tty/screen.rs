@@ -121,6 +121,19 @@ impl Screen {
         self.pty().write_all(keys.as_ref()).unwrap();
     }
 
+    /// The terminal is raw, or becomes so, and keys reach the remote process.
+    pub(crate) fn goes_on(&mut self) {
+        assert!(until(|| self.is_raw()), "{}", self.unseen());
+        self.type_keys("a");
+        self.wait_for("<61>");
+    }
+
+    /// Has the remote process end.
+    pub(crate) fn quit(&mut self) {
+        self.type_keys("q");
+        self.wait_for("code: 7");
+    }
+
     pub(crate) fn resize(&self, width: u16, height: u16) {
         self.pty().resize(Size::new(height, width)).unwrap();
     }

@@ -44,8 +44,7 @@ fn keys_that_are_typed_ahead_are_not_lost() {
     screen.wait_for("<61>");
     screen.wait_for("<62>");
     screen.wait_for("<63>");
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     assert!(screen.wait().success());
 }
 
@@ -109,14 +108,22 @@ fn a_session_after_another() {
 }
 
 #[test]
+fn the_keys_are_the_input() {
+    let mut screen = Screen::start("input");
+    screen.wait_for("outcome: Err(\"exec echo in pod default/web-0 container app: input is for output()");
+    screen.wait_for("asked 0");
+    assert!(screen.wait().success());
+    assert!(screen.is_restored());
+}
+
+#[test]
 fn there_is_one_session_at_a_time() {
     let mut screen = Screen::start("two at once");
     screen.wait_for("[80x24]");
     screen.type_keys("!");
     screen.wait_for("TerminalInUse");
     assert!(screen.is_raw());
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     assert!(screen.wait().success());
     assert!(screen.is_restored());
 }
@@ -191,8 +198,7 @@ fn a_paste_while_a_shell_is_looked_for_is_not_lost() {
         write!(expected, "<{key:02x}>").unwrap();
     }
     assert!(shown == expected, "{} bytes of {}", shown.len(), expected.len());
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     assert!(screen.is_restored());
 }
 

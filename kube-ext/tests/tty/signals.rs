@@ -22,8 +22,7 @@ fn signals_have_their_effect_between_sessions() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut screen = Screen::start("after a session");
         screen.wait_for("[80x24]");
-        screen.type_keys("q");
-        screen.wait_for("code: 7");
+        screen.quit();
         screen.signal(signal);
         assert_eq!(screen.ended_by(), Some(signal.as_raw()));
         assert!(screen.is_restored());
@@ -42,12 +41,9 @@ fn a_stop_and_its_end() {
         screen.resize(if signal == Signal::TSTP { 99 } else { 98 }, 24);
         screen.signal(Signal::CONT);
         screen.wait_for(if signal == Signal::TSTP { "[99x24]" } else { "[98x24]" });
-        assert!(until(|| screen.is_raw()));
-        screen.type_keys("a");
-        screen.wait_for("<61>");
+        screen.goes_on();
     }
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     assert!(screen.wait().success());
     assert!(screen.is_restored());
 }
@@ -60,11 +56,8 @@ fn the_end_of_a_stop_that_the_program_handles_itself() {
     assert!(until(|| screen.is_stopped()));
     screen.restore();
     screen.signal(Signal::CONT);
-    assert!(until(|| screen.is_raw()));
-    screen.type_keys("a");
-    screen.wait_for("<61>");
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.goes_on();
+    screen.quit();
     assert!(screen.is_restored());
 }
 
@@ -81,11 +74,8 @@ fn a_stop_that_goes_on_in_the_background() {
     thread::sleep(Duration::from_millis(500));
     assert!(screen.is_restored());
     screen.type_keys("\n");
-    assert!(until(|| screen.is_raw()));
-    screen.type_keys("a");
-    screen.wait_for("<61>");
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.goes_on();
+    screen.quit();
     assert!(screen.wait().success());
 }
 
@@ -93,8 +83,7 @@ fn a_stop_that_goes_on_in_the_background() {
 fn a_stop_between_sessions() {
     let mut screen = Screen::start("after a session");
     screen.wait_for("[80x24]");
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     screen.signal(Signal::TSTP);
     assert!(until(|| screen.is_stopped()));
     screen.signal(Signal::CONT);
@@ -128,8 +117,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
     screen.type_keys("a");
     screen.wait_for("<61>");
     assert!(screen.is_raw());
-    screen.type_keys("q");
-    screen.wait_for("code: 7");
+    screen.quit();
     screen.signal(Signal::HUP);
     screen.signal(Signal::TERM);
     assert_eq!(screen.ended_by(), Some(Signal::TERM.as_raw()));

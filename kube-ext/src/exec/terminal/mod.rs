@@ -127,7 +127,8 @@ impl Command {
     /// Runs the command on the terminal of this process: see [`Tty`].
     ///
     /// The command gets a terminal, its stdin and its output, whatever [`stdin`](Self::stdin), [`stdout`](Self::stdout),
-    /// [`input`](Self::input) and [`terminal`](Self::terminal) say.
+    /// [`stderr`](Self::stderr) and [`terminal`](Self::terminal) say. With an [`input`](Self::input) it is [`Cause::Invalid`]:
+    /// the keys are its input.
     ///
     /// ```no_run
     /// # use kube_ext::exec::{Command, Ended, Error};
