@@ -15,6 +15,7 @@
 #[path = "../cluster/cluster.rs"]
 mod cluster;
 mod exec;
+mod logs;
 #[path = "../cluster/node.rs"]
 #[allow(dead_code, reason = "these tests need less of it")]
 mod node;

@@ -28,7 +28,10 @@ async fn that_are_no_text() {
         // In two pieces of UTF-8, a carriage return in the middle, bytes that are none, zeros, nothing, and a space.
         let lines: [&[u8]; 8] =
             [b"caf\xc3\xa9", b"a\rb", b"\xff\xfe\xfd", b"\xc3(", b"\0\0\0", b"", b" ", b"\xe2\x82"];
-        let octal = |line: &[u8]| line.iter().map(|byte| format!("\\{byte:03o}")).collect::<String>() + "\\n";
+        let octal = |line: &[u8]| {
+            let bytes: Vec<_> = line.iter().map(|byte| format!("\\{byte:03o}")).collect();
+            bytes.concat() + "\\n"
+        };
         log(scene, &format!("printf '{}'", lines.map(octal).concat())).await;
         let all = super::setup::lines(scene.pods().tail(Tail::new().pod("web"))).await;
         assert_eq!(all.iter().map(LogLine::bytes).collect::<Vec<_>>(), lines);
