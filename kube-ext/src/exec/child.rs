@@ -258,8 +258,9 @@ impl Child {
 /// to a process that has ended is [`BrokenPipe`](io::ErrorKind::BrokenPipe).
 ///
 /// A process that ends with much of its input unread may end as [`Cause::Lost`](super::Cause::Lost) rather than with its exit
-/// status: a real node resets the connection then, or falls silent, which kubectl sees as well. Where the code matters, have the
-/// program read its stdin to the end, or send less than 64 KiB.
+/// status: with a real node the server resets the connection then, or falls silent. Or, with some megabytes, which the server
+/// takes itself, it lives on and never tells the end, so that only a [`timeout`](super::Command::timeout) ends it. kubectl sees
+/// all of this as well. Where the code matters, have the program read its stdin to the end, or send less than 64 KiB.
 ///
 /// Cancel safety is that of any [`AsyncWrite`]: bytes that `write` has counted are sent, `write_all` may have sent some.
 ///

@@ -25,8 +25,9 @@
 //! silent, is an [`Error`], with what had arrived. What no client can see is a server that is wrong: up to Kubernetes 1.35, one that
 //! loses its own connection to the node may tell a success (kubernetes/kubectl#1726).
 //!
-//! Nothing waits for ever for a server: one without a sign of life is given up after [`keepalive`](Command::keepalive), or
-//! 5 times that while there is input that it has not taken. Outputs can be read in any order ([`Child`]).
+//! Nothing waits for ever for a server without a sign of life: it is given up after [`keepalive`](Command::keepalive), or
+//! 5 times that while there is input that it has not taken. One that lives and tells no exit status looks as if the process
+//! ran on: what must end has a [`timeout`](Command::timeout). Outputs can be read in any order ([`Child`]).
 //!
 //! The protocol is the websocket of `kubectl exec` (`v5.channel.k8s.io`, KEP-4006; `v4` for servers before Kubernetes 1.30).
 //! A user needs the verbs `get` and `create` on `pods/exec` or `pods/attach`.
