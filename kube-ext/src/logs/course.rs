@@ -9,8 +9,7 @@ use super::{
     error::Cause,
     event::{Event, GapReason},
     follower::{Chosen, Parked, Shared, View, is_same, permit},
-    position::Resume,
-    reader::{End, OnGap, Outcome, Reader},
+    reader::{End, OnGap, Outcome, Reader, Response},
     request::{Range, Target},
     select::{self, Instance, Sight},
     tail::Since,
@@ -18,6 +17,10 @@ use super::{
 
 /// How often it is tried in vain before a log that has an end is given up.
 const TRIES: u32 = 8;
+/// How often it is tried before another log may have its turn.
+const TURN: u32 = 3;
+/// How often the last line is asked for before one that does not come is taken for missing.
+const MARKS: u32 = 3;
 /// How long the status of a pod may be behind what its node does.
 const STATUS: Duration = Duration::from_secs(1);
 
@@ -33,6 +36,10 @@ pub(super) struct Course {
     life: Life,
     /// Its last line has been asked for.
     has_mark: bool,
+    /// How often.
+    marks: u32,
+    /// The last response ended in good order.
+    is_whole: bool,
     on_gap: OnGap,
     /// How often it has ended in good order without anything new.
     quiet_reads: u32,
@@ -56,8 +63,22 @@ enum Place {
         is_over: bool,
     },
     Previous,
-    /// Its pod is gone, or its container has been started more than once since.
+    /// Nowhere: its container has been started more than once since.
     Gone,
+    /// Nowhere, like its pod.
+    NoPod,
+}
+
+/// What to do after a response, or without one.
+#[derive(Debug)]
+enum Then {
+    /// Ask again.
+    Again,
+    /// Ask again after a delay.
+    Later,
+    /// Say what went wrong, if it is worth saying, and ask again after a delay.
+    Failed(Cause),
+    Done(Outcome),
 }
 
 impl Course {
@@ -82,6 +103,8 @@ impl Course {
                 Chosen { .. } => Life::Runs,
             },
             has_mark: false,
+            marks: 0,
+            is_whole: false,
             on_gap: OnGap::Stop,
             quiet_reads: 0,
             vain_reads: 0,
@@ -90,56 +113,96 @@ impl Course {
 
     /// Reads the log to its end.
     pub(super) async fn run(mut self, reader: &mut Reader) -> Outcome {
+        if reader.is_full() || (!self.shared.tail.follow && self.asked.lines == Some(0)) {
+            return reader.finish().await;
+        }
         reader.from_start = self.asked == Range::default();
         let shared = self.shared.clone();
+        let mut turn = None;
         loop {
-            let permit = permit(&shared).await;
-            // What has an end, and is asked for to there.
-            let is_snapshot = self.life != Life::Runs || !shared.tail.follow;
-            let (range, resume) = reader.resume(self.range(is_snapshot));
-            let body = match self.open(reader, range).await {
-                Ok(body) => body,
-                Err(cause) => {
-                    drop(permit);
-                    let is_early = shared.tail.follow && is_early(&cause);
-                    if !self.failed(reader, cause).await {
-                        return Outcome::Stop;
+            if turn.is_none() {
+                turn = permit(&shared).await;
+            }
+            let then = match self.ask(reader).await {
+                Ok(then) => then,
+                Err(cause) => Then::Failed(cause),
+            };
+            match then {
+                Then::Again => continue,
+                Then::Done(outcome) => return outcome,
+                Then::Later => {
+                    let delay = reader.delay();
+                    self.wait(delay).await;
+                }
+                Then::Failed(cause) => {
+                    let is_early = self.is_early(reader, &cause);
+                    if is_early || reader.delays() >= TURN {
+                        turn = None;
                     }
-                    if is_early && !reader.has_started {
+                    if let Some(outcome) = self.failed(reader, cause).await {
+                        return outcome;
+                    }
+                    if is_early {
                         return Outcome::Early;
                     }
-                    if !self.is_there().await {
-                        return reader.lose().await;
-                    }
-                    continue;
                 }
-            };
-            // The node may have answered for a later start than the one that is meant.
-            let life = self.life;
-            if !self.is_there().await {
-                return reader.lose().await;
             }
-            if self.life != life && self.life == Life::HasRestarted {
-                continue;
-            }
-            if !reader.begin_source().await {
-                return Outcome::Stop;
-            }
-            let end = self.read(reader, body, resume, is_snapshot).await;
-            drop(permit);
-            let is_whole = match end {
-                Ok(is_whole) => is_whole,
-                Err(outcome) => return outcome,
-            };
-            if is_whole {
-                let delay = reader.delay();
-                self.wait(delay).await;
-            }
-            if !self.is_there().await {
-                // The node ends a log that is followed when its container has ended, so that this was all.
-                return if is_whole { reader.finish().await } else { reader.lose().await };
+            if let Some(outcome) = self.locate(reader).await {
+                return outcome;
             }
         }
+    }
+
+    /// Asks for the log once, and reads what comes.
+    async fn ask(&mut self, reader: &mut Reader) -> Result<Then, Cause> {
+        // What has an end, and is asked for to there.
+        let is_snapshot = self.life != Life::Runs || !self.shared.tail.follow;
+        if !is_snapshot && self.asked.lines.is_some() && reader.position.resume().is_none() {
+            self.find_start(reader).await?;
+        }
+        let (range, resume) = reader.resume(self.range(is_snapshot));
+        let Some(body) = self.open(reader, range).await? else { return Ok(Then::Again) };
+        // The node may have answered for a later start than the one that is meant.
+        let life = self.life;
+        if let Some(outcome) = self.locate(reader).await {
+            return Ok(Then::Done(outcome));
+        }
+        if self.life != life && self.life == Life::HasRestarted {
+            return Ok(Then::Again);
+        }
+        if !reader.begin_source().await {
+            return Ok(Then::Done(Outcome::Stop));
+        }
+        let last = reader.position.last();
+        let end = reader.read(body, Response::new(range, resume, self.on_gap)).await;
+        self.is_whole = matches!(end, End::Whole { .. });
+        if !matches!(end, End::Strange) {
+            self.on_gap = OnGap::Stop;
+        }
+        Ok(match end {
+            End::Whole { has_reached, is_quiet } if is_snapshot => {
+                self.quiet_reads = if is_quiet { self.quiet_reads + 1 } else { 0 };
+                self.vain_reads = if last == reader.position.last() { self.vain_reads + 1 } else { 0 };
+                self.is_done(reader, has_reached).await.map_or(Then::Later, Then::Done)
+            }
+            End::Whole { .. } => Then::Later,
+            End::Silent => {
+                reader.reset_delays();
+                if is_snapshot { Then::Later } else { Then::Again }
+            }
+            End::Cut(cause) => Then::Failed(cause),
+            End::Strange => {
+                // The container may have been started again, and its pod's status may not say so yet.
+                self.wait(STATUS).await;
+                self.on_gap = OnGap::Tell;
+                Then::Again
+            }
+            End::Enough => {
+                reader.finish().await;
+                Then::Done(Outcome::Stop)
+            }
+            End::Dropped => Then::Done(Outcome::Stop),
+        })
     }
 
     /// What to ask for if nothing has come yet.
@@ -152,106 +215,129 @@ impl Course {
         Range { since, follow: !is_snapshot, previous: self.life == Life::HasRestarted, ..self.asked }
     }
 
-    /// Asks for the log, and before, if it has an end, for its last line.
-    async fn open(&mut self, reader: &mut Reader, range: Range) -> Result<Body, Cause> {
+    /// Makes sure that nothing of what is written from now on is left out, however late an answer comes, where the last lines
+    /// are asked for.
+    async fn find_start(&mut self, reader: &mut Reader) -> Result<(), Cause> {
+        let Some(last) = self.target.last_line(self.range(false), self.shared.tail.max_line).await? else {
+            // There are none: all that comes is new.
+            self.asked.lines = None;
+            reader.from_start = self.asked == Range::default();
+            return Ok(());
+        };
+        if self.asked.lines == Some(0) {
+            let print = reader.position.print(last.time, &last.piece);
+            reader.position.begin(print, false);
+            reader.position.end();
+        }
+        Ok(())
+    }
+
+    /// Asks for the log, and before, if it has an end, for its last line. None if all is to be asked for anew.
+    async fn open(&mut self, reader: &mut Reader, range: Range) -> Result<Option<Body>, Cause> {
         if !range.follow && !self.has_mark {
             reader.mark = self.target.last_line(range, self.shared.tail.max_line).await?;
             reader.mark_seen = false;
             (self.has_mark, self.quiet_reads) = (true, u32::from(reader.mark.is_none()));
-        }
-        self.target.open(range).await
-    }
-
-    /// Reads a response: whether it ended in good order. Else what became of the log, if nothing more is to be read.
-    async fn read(
-        &mut self,
-        reader: &mut Reader,
-        body: Body,
-        resume: Option<Resume>,
-        is_snapshot: bool,
-    ) -> Result<bool, Outcome> {
-        let last = reader.position.last();
-        let is_quiet = match reader.read(body, resume, self.on_gap).await {
-            End::Whole { is_quiet } => is_quiet,
-            End::Dropped => return Err(Outcome::Stop),
-            End::Enough => {
-                reader.finish().await;
-                return Err(Outcome::Stop);
-            }
-            End::Strange => {
-                // The container may have been started again, and its pod's status may not say so yet.
-                self.wait(STATUS).await;
-                self.on_gap = OnGap::Tell;
-                return Ok(false);
-            }
-            End::Cut(cause) => {
-                return if self.failed(reader, cause).await { Ok(false) } else { Err(Outcome::Stop) };
-            }
-        };
-        if is_snapshot {
-            self.quiet_reads = if is_quiet { self.quiet_reads + 1 } else { 0 };
-            self.vain_reads = if last == reader.position.last() { self.vain_reads + 1 } else { 0 };
-            // A node's connection that is cut ends like a log: so the last line must have come by, or nothing come twice.
-            // That may be just what was asked for.
-            let may_be_empty = self.asked.since.is_some() || self.asked.lines == Some(0);
-            let is_empty = may_be_empty && is_quiet && reader.position.last().is_none();
-            if reader.mark_seen || is_empty || self.quiet_reads > 1 {
-                return Err(reader.finish().await);
-            }
-            if self.vain_reads > TRIES {
-                let gap = reader.gap(GapReason::Unread, None);
-                return Err(if reader.tell(gap).await { reader.finish().await } else { Outcome::Stop });
+            self.marks += 1;
+            if self.life == Life::HasRestarted && reader.is_ahead() {
+                // The node had answered for the next start before its pod's status said so.
+                reader.begin_anew(self.asked == Range::default());
+                return Ok(None);
             }
         }
-        Ok(true)
+        self.target.open(range).await.map(Some)
     }
 
-    /// Tells of a request that failed, and waits until it may be tried again. False if it is not to be.
-    async fn failed(&mut self, reader: &mut Reader, cause: Cause) -> bool {
+    /// Whether a log that has an end has been read to there, after a response that ended in good order. A node's connection
+    /// that is cut ends like a log: so the last line must have come by, or nothing new twice.
+    async fn is_done(&mut self, reader: &mut Reader, has_reached: bool) -> Option<Outcome> {
+        let is_complete = reader.mark_seen && has_reached;
+        if !is_complete && self.quiet_reads < 2 && self.vain_reads < TRIES {
+            return None;
+        }
+        // It may be too old to be asked for.
+        let is_old = self.asked.since.is_some() && reader.position.last().is_none();
+        let is_missing = reader.mark.is_some() && !is_complete && !is_old;
+        if is_missing && self.marks < MARKS {
+            // What was told as the last line may have been cut, too.
+            self.has_mark = false;
+            return None;
+        }
+        if is_missing || self.vain_reads >= TRIES {
+            let gap = reader.gap(GapReason::Unread, None);
+            if !reader.tell(gap).await {
+                return Some(Outcome::Stop);
+            }
+        }
+        Some(reader.finish().await)
+    }
+
+    /// Whether it is too early for a log.
+    fn is_early(&self, reader: &Reader, cause: &Cause) -> bool {
+        let is_refused =
+            matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400);
+        is_refused && self.shared.tail.follow && self.life == Life::Runs && !reader.has_started
+    }
+
+    /// Tells of a request that failed, and waits until it may be tried again. Not if it is not to be.
+    async fn failed(&mut self, reader: &mut Reader, cause: Cause) -> Option<Outcome> {
         let shared = self.shared.clone();
         let follow = shared.tail.follow;
-        // That a container has not started is no trouble, and that its pod is gone will be seen.
-        let is_early = follow && is_early(&cause);
-        let is_quiet = is_early || follow && matches!(cause, Cause::NotFound { .. });
-        if !is_quiet && (!cause.may_pass() || !follow && reader.delays() >= TRIES) {
+        // That a container has not started is no trouble, and that its pod is gone will be seen; unless it stays so.
+        let is_early = self.is_early(reader, &cause);
+        let is_quiet = is_early || (follow && matches!(cause, Cause::NotFound { .. }));
+        // A server that has just started may not know its users yet.
+        let may_pass = cause.may_pass() || (follow && reader.has_started && cause.is_refusal());
+        let has_end = !follow || self.life != Life::Runs;
+        if !is_quiet && !may_pass || has_end && reader.delays() >= TRIES {
             let error = reader.error(cause);
-            let _ = reader.tell(Event::Failed(error)).await;
-            return false;
+            let is_heard = reader.tell(Event::Failed(error)).await;
+            return Some(if is_heard { Outcome::Over } else { Outcome::Stop });
         }
         let retry_in = reader.delay();
-        if !is_quiet {
+        if !is_quiet || reader.delays() == TRIES {
             let error = reader.error(cause);
             if !reader.tell(Event::Interrupted { error, retry_in: Some(retry_in) }).await {
-                return false;
+                return Some(Outcome::Stop);
             }
         }
         let _parked = is_early.then(|| Parked::new(&shared));
         self.wait(retry_in).await;
-        true
+        None
     }
 
-    /// Waits, but no longer than until the pod changes.
+    /// Waits, but less long if the pod changes.
     async fn wait(&mut self, delay: Duration) {
+        let changed = async {
+            if self.view.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            // Whatever changed, the server gets a moment.
+            sleep((delay / 4).max(Duration::from_millis(50))).await;
+        };
         tokio::select! {
             () = sleep(delay) => {}
-            Ok(()) = self.view.changed() => {
-                // Whatever changed, the server gets a moment.
-                sleep(delay.min(Duration::from_millis(50))).await;
-            }
+            () = changed => {}
         }
     }
 
-    /// Looks where the log is now, and takes it down. False if it is nowhere.
-    async fn is_there(&mut self) -> bool {
-        match self.find().await {
+    /// Looks where the log is now, and takes it down. If it is nowhere, that is the end.
+    async fn locate(&mut self, reader: &mut Reader) -> Option<Outcome> {
+        let place = self.find().await;
+        match place {
             Place::Current { is_over: true } if self.life == Life::Runs => self.life = Life::HasEnded,
             Place::Previous if self.life != Life::HasRestarted => {
                 (self.life, self.has_mark) = (Life::HasRestarted, false);
             }
             Place::Current { .. } | Place::Previous => {}
-            Place::Gone => return false,
+            Place::Gone | Place::NoPod => {
+                // The node ends a log that is followed when its container has ended, so that this was all.
+                let outcome = if self.is_whole { reader.finish().await } else { reader.lose().await };
+                let is_over = matches!(place, Place::NoPod);
+                return Some(if is_over { Outcome::Stop } else { outcome });
+            }
         }
-        true
+        None
     }
 
     /// Where the log is: by the server's word, or else by what was seen last.
@@ -259,9 +345,13 @@ impl Course {
         let pod = match self.target.pod().await {
             Ok(pod) => Some(Arc::new(pod)),
             Err(Cause::NotFound { .. }) => None,
-            Err(_) => self.view.borrow_and_update().clone(),
+            Err(_) => match self.view.borrow_and_update().clone() {
+                Some(pod) => Some(pod),
+                // Nobody knows.
+                None => return Place::Current { is_over: false },
+            },
         };
-        let Some(pod) = pod.filter(|pod| select::uid(pod) == self.uid) else { return Place::Gone };
+        let Some(pod) = pod.filter(|pod| select::uid(pod) == self.uid) else { return Place::NoPod };
         match Sight::of(&pod, &self.target.container) {
             Some(Sight { current: Some(now), .. }) if is_same(&now, &self.instance) => {
                 Place::Current { is_over: now.is_over }
@@ -274,9 +364,4 @@ impl Course {
             _ => Place::Gone,
         }
     }
-}
-
-/// Whether it is too early for a log.
-fn is_early(cause: &Cause) -> bool {
-    matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400)
 }

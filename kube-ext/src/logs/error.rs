@@ -153,6 +153,16 @@ impl Cause {
         }
     }
 
+    /// Whether the server does not know the user, or what the user may do.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => true,
+            Self::Request { source: kube::Error::Api(status) } => status.code == 401,
+            Self::Request { source } => matches!(source, kube::Error::Auth(_)),
+            _ => false,
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub(super) fn may_pass(&self) -> bool {
         match self {

@@ -17,16 +17,12 @@ use super::{
     course::Course,
     event::GapReason,
     line::Source,
-    position::Position,
     reader::{Batch, Outcome, Reader},
     request::{PATIENCE, Range, Target},
     select::{self, Instance, Sight},
     tail::Tail,
 };
 use crate::pod::{ContainerExt as _, ContainerKind, PodExt as _};
-
-/// By how many seconds a line may be younger than the end of its container, which the status has in whole seconds.
-const GRACE: i64 = 1;
 
 /// What all followers of a stream share.
 pub(super) struct Shared {
@@ -108,10 +104,7 @@ impl Follower {
                 }
                 before => {
                     let mut next = Reader::new(source, &self.shared.tail, self.out.clone());
-                    let position = before.map(|before| before.position);
-                    if let Some(position) =
-                        position.filter(|position| self.was_of_next(position, done.as_ref()))
-                    {
+                    if let Some(position) = before.and_then(|before| before.of_next) {
                         next.position = position;
                     }
                     next
@@ -127,50 +120,49 @@ impl Follower {
             let course = Course::new(&self.shared, &self.target, &self.uid, &self.view, &chosen, asked);
             match course.run(&mut next).await {
                 Outcome::Over if self.shared.tail.follow => done = Some(chosen.instance),
-                Outcome::Early => {}
+                Outcome::Early => self.was_there = false,
                 Outcome::Over | Outcome::Stop => return,
             }
             reader = Some(next);
         }
     }
 
-    /// Whether what was read as the log of one start was that of the next, which came just then: its lines are younger than
-    /// the end of the one.
-    fn was_of_next(&self, position: &Position, done: Option<&Instance>) -> bool {
-        let last = position.last().map(|line| line.time.timestamp());
-        last.zip(self.ended(done)).is_some_and(|(last, ended)| last > ended + GRACE)
-    }
-
     /// Waits for the next log; none if there will be none.
     async fn choose(&mut self, done: Option<&Instance>) -> Option<Chosen> {
         loop {
-            let pod = self.view.borrow_and_update().clone()?;
-            let sight = Sight::of(&pod, &self.target.container);
-            if let Some(chosen) = sight.and_then(|sight| next(sight, done, self.shared.tail.previous)) {
-                return Some(chosen);
-            }
-            if !self.shared.tail.follow {
-                // The server says why there is none.
-                let instance = Instance { id: String::new(), restarts: 0, is_over: true, finished_at: None };
-                return done.is_none().then_some(Chosen {
-                    instance,
-                    previous: self.shared.tail.previous,
-                    missed: 0,
-                });
-            }
-            if select::is_over(&pod) {
+            let pod = self.view.borrow_and_update().clone();
+            if let Some(pod) = &pod {
+                let sight = Sight::of(pod, &self.target.container);
+                let joins = self.shared.tail.follow && !self.was_there;
+                if let Some(chosen) =
+                    sight.and_then(|sight| next(sight, done, self.shared.tail.previous, joins))
+                {
+                    return Some(chosen);
+                }
+                if !self.shared.tail.follow {
+                    // The server says why there is none.
+                    let instance = Instance { id: String::new(), restarts: 0, is_over: true };
+                    let previous = self.shared.tail.previous;
+                    return done.is_none().then_some(Chosen { instance, previous, missed: 0 });
+                }
+                if select::is_over(pod) {
+                    return None;
+                }
+            } else if self.is_gone().await {
                 return None;
             }
             let _parked = Parked::new(&self.shared);
             self.view.changed().await.ok()?;
+            self.was_there = false;
         }
     }
 
-    /// When a log's container ended, if that is known.
-    fn ended(&self, instance: Option<&Instance>) -> Option<i64> {
-        let pod = self.view.borrow().clone()?;
-        let sight = Sight::of(&pod, &self.target.container)?;
-        sight.previous.filter(|previous| instance.is_some_and(|it| is_same(previous, it)))?.finished_at
+    /// Whether the pod is gone, and not only none of those that are meant any more.
+    async fn is_gone(&self) -> bool {
+        match self.target.pod().await {
+            Ok(pod) => select::uid(&pod) != self.uid,
+            Err(_) => true,
+        }
     }
 
     fn source(&self, instance: &Instance) -> Source {
@@ -193,12 +185,19 @@ impl Follower {
     }
 }
 
-/// Which log comes after one that has been read.
-fn next(sight: Sight, done: Option<&Instance>, previous: bool) -> Option<Chosen> {
+/// Which log comes after one that has been read; `joins` says that the container came while logs were followed.
+fn next(sight: Sight, done: Option<&Instance>, previous: bool, joins: bool) -> Option<Chosen> {
     let Sight { current, previous: before } = sight;
     let chosen = |instance, previous, missed| Some(Chosen { instance, previous, missed });
     let Some(done) = done else {
-        return if previous { chosen(before?, true, 0) } else { chosen(current?, false, 0) };
+        return match before {
+            before if previous => chosen(before?, true, 0),
+            // What came to be while logs are followed is read from its first start on, or as early as can be.
+            Some(before) if joins && current.as_ref().is_none_or(|current| !is_same(&before, current)) => {
+                chosen(before, true, 0)
+            }
+            _ => chosen(current?, false, 0),
+        };
     };
     let current = current.filter(|current| !is_same(current, done))?;
     match before {

@@ -35,6 +35,9 @@ pub(super) struct Position {
     begun: Option<(Print, u64)>,
     /// What came at this time or later is known, all of it. `None` before there is anything.
     known_from: Option<DateTime<Utc>>,
+    /// Lines of these times are asked for from the same second on.
+    second: DateTime<Utc>,
+    next_second: DateTime<Utc>,
 }
 
 impl Position {
@@ -45,6 +48,8 @@ impl Position {
             capacity: REMEMBERED,
             begun: None,
             known_from: None,
+            second: DateTime::<Utc>::MAX_UTC,
+            next_second: DateTime::<Utc>::MIN_UTC,
         }
     }
 
@@ -78,8 +83,16 @@ impl Position {
     pub(super) fn end(&mut self) {
         let Some((line, _)) = self.begun.take() else { return };
         self.lines.push_back(line);
-        // What no request will ask for again need not be remembered.
-        let from = since(line.time);
+        if line.time >= self.next_second || line.time < self.second || self.lines.len() > self.capacity {
+            self.prune(line.time);
+        }
+    }
+
+    /// Forgets what no request will ask for again, and what is too much.
+    fn prune(&mut self, time: DateTime<Utc>) {
+        let from = since(time);
+        (self.second, self.next_second) =
+            (later(from, DISORDER), later(from, TimeDelta::seconds(1) + DISORDER));
         while let Some(oldest) = self.lines.front()
             && (oldest.time < from || self.lines.len() > self.capacity)
         {

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt as _, SinkExt as _, channel::mpsc};
 use kube::client::Body;
@@ -13,8 +12,8 @@ use super::{
     event::{Event, Gap, GapReason},
     line::{LogLine, Part, Source},
     position::{self, DISORDER, Position, Resume, Verdict},
-    request::{self, Mark, Range},
-    split::{self, Piece, Splitter},
+    request::{self, Mark, Range, Stop},
+    split::{self, Clock, Piece, Splitter},
     tail::Tail,
 };
 
@@ -29,6 +28,8 @@ const BATCH: usize = 64 * 1024;
 pub(super) struct Reader {
     pub(super) source: Arc<Source>,
     pub(super) position: Position,
+    /// What has been read of the next start.
+    pub(super) of_next: Option<Position>,
     out: mpsc::Sender<Batch>,
     max_line: usize,
     silence: Duration,
@@ -42,6 +43,7 @@ pub(super) struct Reader {
     pub(super) from_start: bool,
     /// It has been told that it is read.
     pub(super) has_started: bool,
+    clock: Clock,
     delays: Delays,
 }
 
@@ -57,8 +59,10 @@ struct Delays {
 /// How a response ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// In good order. Whether nothing came behind what was known.
-    Whole { is_quiet: bool },
+    /// In good order. Whether what was known came by, and whether nothing new did.
+    Whole { has_reached: bool, is_quiet: bool },
+    /// Nothing came for a long time.
+    Silent,
     /// Before its time.
     Cut(Cause),
     /// There is no need for more.
@@ -96,6 +100,7 @@ impl Reader {
         Self {
             source,
             position: Position::new(),
+            of_next: None,
             out,
             max_line: tail.max_line,
             silence: tail.silence,
@@ -104,6 +109,7 @@ impl Reader {
             mark_seen: false,
             from_start: false,
             has_started: false,
+            clock: Clock::default(),
             delays: Delays::new(tail.backoff),
         }
     }
@@ -150,6 +156,29 @@ impl Reader {
         self.delays.next.next().unwrap_or_default()
     }
 
+    /// Whether what was read is younger than all that there is.
+    pub(super) fn is_ahead(&self) -> bool {
+        let last = self.position.last().map(|line| line.time);
+        let end = self.mark.as_ref().map(|mark| position::later(mark.time, DISORDER));
+        last.zip(end).is_some_and(|(last, end)| last > end)
+    }
+
+    /// Leaves what was read to the next start, and begins with this one.
+    pub(super) fn begin_anew(&mut self, from_start: bool) {
+        self.of_next = Some(std::mem::replace(&mut self.position, Position::new()));
+        self.from_start = from_start;
+    }
+
+    /// Begins anew with short delays.
+    pub(super) fn reset_delays(&mut self) {
+        self.delays.reset();
+    }
+
+    /// Whether no more bytes may come.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
     /// How often it has been waited since a line came last.
     pub(super) fn delays(&self) -> u32 {
         self.delays.count
@@ -167,8 +196,7 @@ impl Reader {
     }
 
     /// Reads a response to its end, and passes on what is new.
-    pub(super) async fn read(&mut self, mut body: Body, resume: Option<Resume>, on_gap: OnGap) -> End {
-        let mut response = Response::new(resume, on_gap);
+    pub(super) async fn read(&mut self, mut body: Body, mut response: Response) -> End {
         let mut splitter = Splitter::new(self.max_line);
         loop {
             let mut batch = Batch::new();
@@ -190,9 +218,10 @@ impl Reader {
                             self.take_rest(piece, &mut response, &mut batch);
                         }
                         let has_reached = response.resume.as_ref().is_none_or(Resume::has_reached);
-                        break Some(End::Whole { is_quiet: has_reached && !response.is_new });
+                        break Some(End::Whole { has_reached, is_quiet: has_reached && !response.is_new });
                     }
-                    Err(cause) => break Some(End::Cut(cause)),
+                    Err(Stop::Silence(_)) => break Some(End::Silent),
+                    Err(Stop::Broken(cause)) => break Some(End::Cut(cause)),
                 }
                 if read >= BATCH {
                     break None;
@@ -216,34 +245,42 @@ impl Reader {
     /// Takes what has come. False when there is no need for more.
     fn take(&mut self, splitter: &mut Splitter, response: &mut Response, batch: &mut Batch) -> bool {
         while let Some(piece) = splitter.next() {
-            if piece.begins {
-                response.current = self.begin(&piece, response, batch);
-                if response.on_gap == OnGap::Stopped {
+            if !self.take_piece(piece, response, batch) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn take_piece(&mut self, piece: Piece, response: &mut Response, batch: &mut Batch) -> bool {
+        if piece.begins {
+            response.current = self.begin(&piece, response, batch);
+            if response.on_gap == OnGap::Stopped {
+                return false;
+            }
+        }
+        let ends = piece.ends;
+        if let (true, Some(mark), Current::Line { time, .. } | Current::Known { time }) =
+            (ends, &self.mark, response.current)
+        {
+            // Behind the line, it may have been put away.
+            self.mark_seen |= mark.is(time, &piece) || time > position::later(mark.time, DISORDER);
+        }
+        if let Current::Line { time, stamp, skip } = &mut response.current {
+            if let Some(less) = skip.checked_sub(1) {
+                *skip = less;
+            } else {
+                let (time, stamp) = (*time, if piece.begins { *stamp } else { 0 });
+                if !piece.begins {
+                    self.position.go_on();
+                }
+                response.is_new = true;
+                if !self.deliver(piece, time, stamp, batch) {
                     return false;
                 }
             }
-            let ends = piece.ends;
-            if let (true, Some(mark), Current::Line { time, .. } | Current::Known { time }) =
-                (ends, &self.mark, response.current)
-            {
-                // Behind the line, it may have been put away.
-                self.mark_seen |= mark.is(time, &piece.bytes) || time > position::later(mark.time, DISORDER);
-            }
-            if let Current::Line { time, stamp, skip } = &mut response.current {
-                if let Some(less) = skip.checked_sub(1) {
-                    *skip = less;
-                } else {
-                    let (time, stamp) = (*time, if piece.begins { *stamp } else { 0 });
-                    if !piece.begins {
-                        self.position.go_on();
-                    }
-                    if !self.deliver(piece, time, stamp, batch) {
-                        return false;
-                    }
-                }
-                if ends {
-                    self.position.end();
-                }
+            if ends {
+                self.position.end();
             }
         }
         true
@@ -251,17 +288,16 @@ impl Reader {
 
     /// Takes a line that has no newline: it is whole if it is the last one that was in the log; else it will come again.
     fn take_rest(&mut self, piece: Piece, response: &mut Response, batch: &mut Batch) {
-        if !piece.begins {
-            return;
-        }
-        match split::time(&piece.bytes) {
-            Some((time, _)) => {
-                if self.mark.as_ref().is_some_and(|mark| mark.is(time, &piece.bytes)) {
-                    let mut splitter = Splitter::new(usize::MAX);
-                    splitter.feed([piece.bytes, Bytes::from_static(b"\n")].concat().into());
-                    self.take(&mut splitter, response, batch);
-                }
+        let time = match (piece.begins, response.current) {
+            (true, _) => split::time(&piece.bytes).map(|(time, _)| time),
+            (false, Current::Line { time, .. }) => Some(time),
+            (false, _) => return,
+        };
+        match time {
+            Some(time) if self.mark.as_ref().is_some_and(|mark| mark.is(time, &piece)) => {
+                self.take_piece(piece, response, batch);
             }
+            Some(_) => {}
             None => response.words = words(&piece),
         }
     }
@@ -269,14 +305,15 @@ impl Reader {
     /// Looks at the beginning of a line.
     fn begin(&mut self, piece: &Piece, response: &mut Response, batch: &mut Batch) -> Current {
         let is_first = std::mem::replace(&mut response.is_first, false);
-        let Some((time, stamp)) = split::time(&piece.bytes) else {
-            // At the beginning of a log that is asked for again, it is the end of a line that began a second earlier. Else
+        let Some((time, stamp)) = self.clock.read(&piece.bytes) else {
+            // At the beginning of a log that is asked for from a second on, it may be the end of a line that began a second earlier. Else
             // it is the node that speaks, which has something to say at the end.
-            if !(is_first && response.resume.is_some()) {
+            if !(is_first && response.is_from_second) {
                 response.words = words(piece);
             }
             return Current::Skipped;
         };
+        response.words = None;
         let print = self.position.print(time, piece);
         let verdict = match &mut response.resume {
             Some(resume) => {
@@ -300,7 +337,6 @@ impl Reader {
                 0
             }
         };
-        response.is_new = true;
         if skip == 0 {
             self.position.begin(print, is_first && self.from_start);
         }
@@ -328,7 +364,7 @@ impl Reader {
             stamp,
             Part::new(begins, ends),
         )));
-        self.left != Some(0)
+        !self.is_full()
     }
 }
 
@@ -345,8 +381,10 @@ pub(super) enum OnGap {
 
 /// A response that is being read.
 #[derive(Debug)]
-struct Response {
+pub(super) struct Response {
     resume: Option<Resume>,
+    /// It was asked for from a second on.
+    is_from_second: bool,
     on_gap: OnGap,
     /// Something came that was not known.
     is_new: bool,
@@ -357,8 +395,10 @@ struct Response {
 }
 
 impl Response {
-    fn new(resume: Option<Resume>, on_gap: OnGap) -> Self {
-        Self { resume, on_gap, is_new: false, current: Current::Skipped, words: None, is_first: true }
+    pub(super) fn new(range: Range, resume: Option<Resume>, on_gap: OnGap) -> Self {
+        let is_from_second = range.since.is_some();
+        let current = Current::Skipped;
+        Self { resume, is_from_second, on_gap, is_new: false, current, words: None, is_first: true }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http_body_util::BodyExt as _;
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{
@@ -14,7 +14,6 @@ use kube::{
 
 use super::{
     error::Cause,
-    position,
     split::{self, Piece, Splitter},
     tail::Since,
 };
@@ -23,8 +22,6 @@ use super::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How much of a line a runtime writes at once (containerd's `max_container_log_line_size`).
 const WRITTEN: usize = 16 * 1024;
-/// How long it may take to write all of a line.
-const SPAN: TimeDelta = TimeDelta::seconds(1);
 /// How much of an error is read.
 const ERROR: usize = 64 * 1024;
 
@@ -80,11 +77,14 @@ impl Target {
             _ => bytes::Bytes::new(),
         };
         // As kube reads it: a proxy answers with something else.
-        let status = serde_json::from_slice::<Status>(&text).unwrap_or_else(|_| {
+        let mut status = serde_json::from_slice::<Status>(&text).unwrap_or_else(|_| {
             let text = String::from_utf8_lossy(&text);
             let words = if text.trim().is_empty() { code.to_string() } else { text.trim().to_owned() };
             Status::failure(&words, "Failed to parse error data").with_code(code.as_u16())
         });
+        if status.code == 0 {
+            status.code = code.as_u16();
+        }
         Err(Cause::of(kube::Error::Api(status.boxed())))
     }
 
@@ -92,9 +92,9 @@ impl Target {
     pub(super) async fn last_line(&self, range: Range, bound: usize) -> Result<Option<Mark>, Cause> {
         let range = Range { since: None, lines: Some(1), follow: false, ..range };
         let mut body = self.open(range).await?;
-        let mut splitter = Splitter::new(bound);
+        let mut splitter = Splitter::new(bound.max(2 * WRITTEN));
         let mut last = None;
-        while let Some(frame) = next(&mut body, self.patience).await? {
+        while let Some(frame) = next(&mut body, self.patience).await.map_err(Stop::into_cause)? {
             splitter.feed(frame);
             while let Some(piece) = splitter.next() {
                 last = Mark::new(piece).or(last);
@@ -111,13 +111,30 @@ impl Target {
     }
 }
 
+/// Why a body stopped before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nothing came for so long.
+    Silence(Duration),
+    Broken(Cause),
+}
+
+impl Stop {
+    fn into_cause(self) -> Cause {
+        match self {
+            Self::Silence(span) => silence(span),
+            Self::Broken(cause) => cause,
+        }
+    }
+}
+
 /// The next bytes of a body; none at its end.
-pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<bytes::Bytes>, Cause> {
+pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<bytes::Bytes>, Stop> {
     loop {
         let frame = tokio::time::timeout(silence, body.frame()).await;
-        match frame.map_err(|_| self::silence(silence))? {
+        match frame.map_err(|_| Stop::Silence(silence))? {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Cause::of(error)),
+            Some(Err(error)) => return Err(Stop::Broken(Cause::of(error))),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
@@ -142,15 +159,16 @@ impl Mark {
         Some(Self { time, piece, stamp })
     }
 
-    /// Whether a line, or what came last of it, is this one.
-    pub(super) fn is(&self, time: DateTime<Utc>, bytes: &[u8]) -> bool {
-        let end = self.piece.bytes.get(usize::from(self.stamp)..).unwrap_or_default();
-        let is_end = || {
-            !end.is_empty()
-                && (time..=position::later(time, SPAN)).contains(&self.time)
-                && bytes.ends_with(end)
-        };
-        bytes == &*self.piece.bytes || (bytes.len() > WRITTEN && is_end())
+    /// Whether the last piece of a line is this one, or the end of it.
+    pub(super) fn is(&self, time: DateTime<Utc>, piece: &Piece) -> bool {
+        let (bytes, whole) = (&*piece.bytes, &*self.piece.bytes);
+        let end = whole.get(usize::from(self.stamp)..).unwrap_or_default();
+        let may_be_end = !end.is_empty() && time <= self.time;
+        if piece.begins {
+            bytes == whole || (may_be_end && bytes.len() > WRITTEN && bytes.ends_with(end))
+        } else {
+            may_be_end && (bytes.ends_with(end) || end.ends_with(bytes))
+        }
     }
 }
 

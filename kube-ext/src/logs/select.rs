@@ -57,17 +57,13 @@ impl Filter {
         (self.names.is_empty() || self.names.iter().any(|known| known == name)) && self.pods.take(name)
     }
 
-    /// The containers of a pod whose logs are to be read; `first` says that it was there from the beginning.
-    pub(super) fn containers<'a>(&self, pod: &'a Pod, first: bool) -> Vec<Container<'a>> {
-        let mut containers = pod.containers(None);
-        containers.retain(|container| {
-            let name = container.name();
-            self.container.as_deref().is_none_or(|known| known == name)
-                && self.containers.take(name)
-                && !self.without.contains(&container.kind())
-                && (!first || self.states.is_empty() || self.states.contains(&container.state()))
-        });
-        containers
+    /// Whether a container's logs are to be read; `first` says that it was there from the beginning.
+    pub(super) fn takes(&self, container: &Container<'_>, first: bool) -> bool {
+        let name = container.name();
+        self.container.as_deref().is_none_or(|known| known == name)
+            && self.containers.take(name)
+            && !self.without.contains(&container.kind())
+            && (!first || self.states.is_empty() || self.states.contains(&container.state()))
     }
 }
 
@@ -123,8 +119,6 @@ pub(super) struct Instance {
     pub(super) restarts: i32,
     /// It has ended.
     pub(super) is_over: bool,
-    /// When, in seconds.
-    pub(super) finished_at: Option<i64>,
 }
 
 /// What a pod's status says of a container's logs, by the kubelet's rules (`validateContainerLogStatus` in
@@ -144,24 +138,19 @@ impl Sight {
         let Some(status) = container.container_status() else {
             // Nothing is known, so it is asked for.
             let has_started = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
-            let unknown = Instance { id: String::new(), restarts: 0, is_over: false, finished_at: None };
+            let unknown = Instance { id: String::new(), restarts: 0, is_over: false };
             return Some(Self { current: has_started.then_some(unknown), previous: None });
         };
         let restarts = status.restart_count;
         let ended = |state: Option<&corev1::ContainerState>, restarts| {
             let ended = state?.terminated.as_ref()?;
-            Some(Instance {
-                id: ended.container_id.clone().unwrap_or_default(),
-                restarts,
-                is_over: true,
-                finished_at: ended.finished_at.as_ref().map(|time| time.0.as_second()),
-            })
+            Some(Instance { id: ended.container_id.clone().unwrap_or_default(), restarts, is_over: true })
         };
         let state = status.state.as_ref();
         let before = ended(status.last_state.as_ref(), restarts.saturating_sub(1));
         let id = status.container_id.clone().unwrap_or_default();
         if state.is_some_and(|state| state.running.is_some()) {
-            let current = Instance { id, restarts, is_over: false, finished_at: None };
+            let current = Instance { id, restarts, is_over: false };
             return Some(Self { current: Some(current), previous: before });
         }
         let current = ended(state, restarts).filter(|it| !it.id.is_empty() || before.is_none());
@@ -215,12 +204,16 @@ pub(super) fn slim(pod: Pod) -> Pod {
         ephemeral_container_statuses: status.ephemeral_container_statuses,
         ..corev1::PodStatus::default()
     });
+    let mut annotations = pod.metadata.annotations;
+    if let Some(annotations) = &mut annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
     let metadata = ObjectMeta {
         namespace: pod.metadata.namespace,
         name: pod.metadata.name,
         uid: pod.metadata.uid,
         labels: pod.metadata.labels,
-        annotations: pod.metadata.annotations,
+        annotations,
         ..ObjectMeta::default()
     };
     Pod { metadata, spec, status }

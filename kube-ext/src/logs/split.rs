@@ -1,7 +1,7 @@
 //! From the bytes of a response to lines: each with its time, none longer than a bound.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use memchr::memchr;
 
 /// A line, or a part of one that is longer than the bound.
@@ -75,6 +75,46 @@ impl Splitter {
     }
 }
 
+/// Reads the times that lines begin with; many have the second of the one before.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// The text up to the second, and the time.
+    second: Vec<u8>,
+    time: DateTime<Utc>,
+}
+
+/// How long the text of a time is up to the second: `2006-01-02T15:04:05`.
+const SECOND: usize = 19;
+
+impl Clock {
+    /// The time that a line begins with, and how long its text is with the space behind it.
+    pub(super) fn read(&mut self, line: &[u8]) -> Option<(DateTime<Utc>, u8)> {
+        // As the kubelet writes it, in UTC: nine digits, `Z` and a space.
+        if !self.second.is_empty()
+            && line.starts_with(&self.second)
+            && let Some([b'.', digits @ .., b'Z', b' ']) = line.get(SECOND..SECOND + 12)
+            && let Some(nanoseconds) = number(digits)
+        {
+            let time = self.time.checked_add_signed(TimeDelta::nanoseconds(nanoseconds))?;
+            return Some((time, 31));
+        }
+        let (time, length) = time(line)?;
+        // In another zone, the text of a second is not all of it; nor is that of a leap second.
+        let is_plain = time.nanosecond() < 1_000_000_000;
+        if is_plain && line.get(usize::from(length).checked_sub(2)?) == Some(&b'Z') {
+            self.second = line.get(..SECOND)?.to_vec();
+            self.time = time.with_nanosecond(0)?;
+        }
+        Some((time, length))
+    }
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |number, digit| {
+        digit.is_ascii_digit().then(|| 10 * number + i64::from(digit - b'0'))
+    })
+}
+
 /// The time that a line begins with, and how long its text is with the space behind it.
 pub(super) fn time(line: &[u8]) -> Option<(DateTime<Utc>, u8)> {
     // "2006-01-02T15:04:05.000000000Z07:00", as the kubelet writes it; other runtimes leave the zeros out.
@@ -146,6 +186,30 @@ mod tests {
             b"\xff\xfe x",
         ] {
             assert_eq!(time(none), None, "{}", none.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_clock_reads_what_chrono_reads() {
+        let mut clock = Clock::default();
+        for line in [
+            "2026-07-22T12:00:00.123456789Z a",
+            "2026-07-22T12:00:00.000000000Z ",
+            "2026-07-22T12:00:00.999999999Z b",
+            "2026-07-22T12:00:00.5Z c",
+            "2026-07-22T12:00:00Z d",
+            "2026-07-22T12:00:01.000000001Z e",
+            "2026-07-22T14:00:01.000000001+02:00 f",
+            "2026-07-22T14:00:01.000000002+02:00 g",
+            "2026-07-22T14:00:01.000000003Z h",
+            "2026-07-22T14:00:01.00000000xZ i",
+            "2026-07-22T14:00:01.000000003 Z",
+            "no time",
+            "",
+            "2016-12-31T23:59:60.000000001Z leap",
+            "2016-12-31T23:59:60.000000002Z leap",
+        ] {
+            assert_eq!(clock.read(line.as_bytes()), time(line.as_bytes()), "{line}");
         }
     }
 

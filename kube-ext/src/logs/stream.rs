@@ -39,7 +39,7 @@ use super::{
     tail::Tail,
     workload::{Pods, Workload},
 };
-use crate::pod::ContainerExt as _;
+use crate::pod::{ContainerExt as _, PodExt as _};
 
 /// How long a line waits for older ones of other containers, unless told otherwise.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -83,7 +83,9 @@ pub struct LogStream {
     /// How often that has failed.
     failures: u32,
     /// Logs of which the next batch is awaited.
-    sources: FuturesUnordered<StreamFuture<BoxStream<'static, Batch>>>,
+    sources: FuturesUnordered<StreamFuture<Source>>,
+    /// How many there have been.
+    started: u64,
     order: Order,
     /// What is to be said before all else.
     events: VecDeque<Event>,
@@ -107,10 +109,26 @@ struct Known {
     containers: HashSet<String>,
 }
 
+/// A log.
+struct Source {
+    id: u64,
+    batches: BoxStream<'static, Batch>,
+}
+
+impl Stream for Source {
+    type Item = Batch;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
+        self.batches.poll_next_unpin(cx)
+    }
+}
+
 /// A log with lines that are to be given out.
 struct Head {
     batch: std::vec::IntoIter<Event>,
-    source: BoxStream<'static, Batch>,
+    source: Source,
+    /// When the batch came.
+    came: Instant,
 }
 
 enum Order {
@@ -123,9 +141,11 @@ enum Order {
 struct ByTime {
     window: Duration,
     heads: HashMap<u64, (Head, Event)>,
-    /// The time of the next event, which is not earlier than that of the one before, and when it came.
-    next: BinaryHeap<Reverse<(DateTime<Utc>, u64, Instant)>>,
-    number: u64,
+    /// The time of the next event, which is not earlier than that of the one before.
+    next: BinaryHeap<Reverse<(DateTime<Utc>, u64)>>,
+    /// Since when the others are awaited, and when the last one has begun to be.
+    awaited: HashMap<u64, Instant>,
+    last_awaited: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -150,6 +170,7 @@ impl LogStream {
             is_listed: false,
             failures: 0,
             sources: FuturesUnordered::new(),
+            started: 0,
             order: Order::AsItComes(None),
             events: VecDeque::new(),
         }
@@ -184,19 +205,17 @@ impl LogStream {
     /// }
     /// ```
     pub fn merged_within(mut self, window: Duration) -> Self {
-        let before = std::mem::replace(
-            &mut self.order,
-            Order::ByTime(ByTime {
-                window,
-                heads: HashMap::new(),
-                next: BinaryHeap::new(),
-                number: 0,
-                timer: None,
-            }),
-        );
-        if let Order::AsItComes(Some(head)) = before {
-            self.events.extend(head.batch);
-            self.sources.push(head.source.into_future());
+        match &mut self.order {
+            Order::ByTime(order) => order.window = window,
+            Order::AsItComes(head) => {
+                let mut order = ByTime::new(window);
+                if let Some(head) = head.take() {
+                    self.events.extend(head.batch);
+                    order.awaits(head.source.id);
+                    self.sources.push(head.source.into_future());
+                }
+                self.order = Order::ByTime(order);
+            }
         }
         self
     }
@@ -283,8 +302,9 @@ impl LogStream {
                     if let Some(known) = self.pods.get(&key(&pod))
                         && known.uid == select::uid(&pod)
                     {
-                        self.pods.remove(&key(&pod)).map(|known| known.view.send_replace(None));
+                        known.view.send_replace(None);
                     }
+                    self.forget();
                 }
                 Err(error) => self.not_watched(error)?,
             }
@@ -294,13 +314,12 @@ impl LogStream {
     /// The list is whole.
     fn all_listed(&mut self) -> Result<(), Error> {
         let listed = std::mem::take(&mut self.listed);
-        self.pods.retain(|key, known| {
-            let stays = listed.contains(key);
-            if !stays {
+        for (key, known) in &self.pods {
+            if !listed.contains(key) {
                 known.view.send_replace(None);
             }
-            stays
-        });
+        }
+        self.forget();
         self.is_listed = true;
         if self.shared.tail.follow {
             return Ok(());
@@ -315,6 +334,12 @@ impl LogStream {
             }
             None => Ok(()),
         }
+    }
+
+    /// Forgets pods that are gone, once their logs have been read. One that is only none of those that are meant any more is
+    /// read on, and not anew if it comes back.
+    fn forget(&mut self) {
+        self.pods.retain(|_, known| known.view.receiver_count() > 0 || known.view.borrow().is_some());
     }
 
     /// The watch goes on by itself after a while, unless it is refused from the beginning, or fails again and again and nobody
@@ -350,13 +375,21 @@ impl LogStream {
             containers: HashSet::new(),
         });
         known.view.send_replace(Some(pod.clone()));
-        for container in filter.containers(&pod, !self.is_listed) {
+        let mut started = Vec::new();
+        let first = !self.is_listed;
+        for container in pod.containers(None) {
             let name = container.name();
-            if known.containers.insert(name.to_owned()) {
+            if known.containers.insert(name.to_owned()) && filter.takes(&container, first) {
                 let (view, kind) = (known.view.subscribe(), container.kind());
-                let source = Follower::start(&self.shared, &pod, name, kind, view, !self.is_listed);
-                self.sources.push(source.into_future());
+                let batches = Follower::start(&self.shared, &pod, name, kind, view, first);
+                started.push(batches);
             }
+        }
+        for batches in started {
+            let source = Source { id: self.started, batches };
+            self.started += 1;
+            self.order.awaits(source.id);
+            self.sources.push(source.into_future());
         }
     }
 
@@ -377,24 +410,19 @@ impl LogStream {
                     }
                 }
                 match task::ready!(self.sources.poll_next_unpin(cx)) {
-                    Some((Some(batch), source)) => *head = Some(Head { batch: batch.into_iter(), source }),
+                    Some((Some(batch), source)) => *head = Some(Head::new(batch, source)),
                     Some((None, _)) => {}
                     None => return Poll::Ready(None),
                 }
             },
             Order::ByTime(order) => {
-                loop {
-                    match self.sources.poll_next_unpin(cx) {
-                        Poll::Ready(Some((Some(batch), source))) => {
-                            let number = order.number;
-                            order.number += 1;
-                            let head = Head { batch: batch.into_iter(), source };
-                            if let Some(head) = order.put(number, head, DateTime::<Utc>::MIN_UTC) {
-                                self.sources.push(head.source.into_future());
-                            }
-                        }
-                        Poll::Ready(Some((None, _))) => {}
-                        Poll::Ready(None) | Poll::Pending => break,
+                while let Poll::Ready(Some((batch, source))) = self.sources.poll_next_unpin(cx) {
+                    order.came(source.id);
+                    if let Some(batch) = batch
+                        && let Some(source) = order.put(Head::new(batch, source), DateTime::<Utc>::MIN_UTC)
+                    {
+                        order.awaits(source.id);
+                        self.sources.push(source.into_future());
                     }
                 }
                 let awaited = self.sources.len().saturating_sub(self.shared.parked.load(Ordering::SeqCst));
@@ -405,6 +433,7 @@ impl LogStream {
                     return if self.sources.is_empty() { Poll::Ready(None) } else { Poll::Pending };
                 };
                 if let Some(source) = drained {
+                    order.awaits(source.id);
                     self.sources.push(source.into_future());
                 }
                 Poll::Ready(Some(event))
@@ -413,39 +442,75 @@ impl LogStream {
     }
 }
 
+impl Head {
+    fn new(batch: Batch, source: Source) -> Self {
+        Self { batch: batch.into_iter(), source, came: Instant::now() }
+    }
+}
+
+impl Order {
+    /// A batch of this log is awaited from now on.
+    fn awaits(&mut self, id: u64) {
+        if let Self::ByTime(order) = self {
+            order.awaits(id);
+        }
+    }
+}
+
 impl ByTime {
+    fn new(window: Duration) -> Self {
+        Self {
+            window,
+            heads: HashMap::new(),
+            next: BinaryHeap::new(),
+            awaited: HashMap::new(),
+            last_awaited: None,
+            timer: None,
+        }
+    }
+
+    fn awaits(&mut self, id: u64) {
+        self.awaited.insert(id, Instant::now());
+        self.last_awaited = self.awaited.values().max().copied();
+    }
+
+    fn came(&mut self, id: u64) {
+        self.awaited.remove(&id);
+        self.last_awaited = self.awaited.values().max().copied();
+    }
+
     /// Puts the next event of a log in its place. The log is given back if it has none.
-    fn put(&mut self, number: u64, mut head: Head, earliest: DateTime<Utc>) -> Option<Head> {
-        let Some(event) = head.batch.next() else { return Some(head) };
+    fn put(&mut self, mut head: Head, earliest: DateTime<Utc>) -> Option<Source> {
+        let Some(event) = head.batch.next() else { return Some(head.source) };
         let time = match &event {
             Event::Line(line) => line.timestamp().max(earliest),
             // What is said of a log stands where it is said.
             _ => earliest,
         };
-        self.next.push(Reverse((time, number, Instant::now())));
-        self.heads.insert(number, (head, event));
+        let id = head.source.id;
+        self.next.push(Reverse((time, id)));
+        self.heads.insert(id, (head, event));
         None
     }
 
     /// The earliest event, and its log if that has no other one.
-    fn take(&mut self) -> Option<(Event, Option<BoxStream<'static, Batch>>)> {
-        let Reverse((time, number, _)) = self.next.pop()?;
-        let (head, event) = self.heads.remove(&number)?;
-        let drained = self.put(number, head, time);
-        Some((event, drained.map(|head| head.source)))
+    fn take(&mut self) -> Option<(Event, Option<Source>)> {
+        let Reverse((time, id)) = self.next.pop()?;
+        let (head, event) = self.heads.remove(&id)?;
+        Some((event, self.put(head, time)))
     }
 
-    /// Ready when the earliest event need not wait for others any more: true if there is one.
+    /// Ready when the earliest event need not wait for others any more: true if there is one. That is when it has waited for
+    /// the window, or when none of the others has been heard of for that long.
     fn poll_window(&mut self, follow: bool, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(Reverse((time, _, came))) = self.next.peek() else { return Poll::Ready(false) };
+        let Some(Reverse((time, id))) = self.next.peek() else { return Poll::Ready(false) };
         // It has no time to be compared.
         if *time == DateTime::<Utc>::MIN_UTC {
             return Poll::Ready(true);
         }
-        if !follow {
-            return Poll::Ready(false);
-        }
-        let until = *came + self.window;
+        let Some((head, _)) = self.heads.get(id).filter(|_| follow) else { return Poll::Ready(false) };
+        let since = self.last_awaited.map_or(head.came, |last| last.min(head.came));
+        let until = since + self.window;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if timer.deadline() != until {
             timer.as_mut().reset(until);
@@ -468,6 +533,7 @@ impl Stream for LogStream {
         {
             this.state = State::Failed;
             this.sources.clear();
+            this.order = Order::AsItComes(None);
             return Poll::Ready(Some(Err(error)));
         }
         if let Some(event) = this.events.pop_front() {

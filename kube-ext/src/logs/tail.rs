@@ -266,7 +266,7 @@ impl Tail {
         self
     }
 
-    /// At most so many bytes of each container, newlines included; then it ends.
+    /// At most so many bytes of each container, newlines included; then it ends. A start of the container counts for itself.
     ///
     /// ```
     /// let tail = kube_ext::logs::Tail::new().limit_bytes(1024 * 1024);
