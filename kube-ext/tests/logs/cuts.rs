@@ -77,10 +77,10 @@ async fn run(seed: u64, streams: usize, count: usize) {
     // From here on the pods are known, so that none of their starts is missed.
     let first = within(logs.next()).await.unwrap();
     let begun = Arc::new(Mutex::new(BTreeSet::new()));
-    let seen = begun.clone();
+    let begins = begun.clone();
     let mut logs = stream::iter([first]).chain(logs).inspect(move |event| {
         if let Ok(Event::Line(line)) = event {
-            seen.lock().unwrap().insert(line.pod().to_owned());
+            begins.lock().unwrap().insert(line.pod().to_owned());
         }
     });
 

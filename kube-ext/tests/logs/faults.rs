@@ -70,7 +70,7 @@ async fn a_pod_that_is_gone_while_the_connection_is_cut() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         api(&cluster).delete("web-0", &kube::api::DeleteParams::default().grace_period(0)).await.unwrap();
     };
-    let (event, _) = tokio::join!(event(&mut logs), delete);
+    let (event, ()) = tokio::join!(event(&mut logs), delete);
     let Event::Gap(gap) = event else { panic!("{event:?}") };
     assert_eq!(gap.reason, GapReason::Gone);
     assert!(matches!(self::event(&mut logs).await, Event::Ended(_)));
