@@ -69,6 +69,8 @@ mod go_float;
 pub mod logs;
 pub mod pod;
 pub mod prelude;
+#[cfg(any(feature = "runtime", feature = "ws"))]
+mod server;
 pub mod time;
 pub mod yaml;
 

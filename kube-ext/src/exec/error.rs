@@ -1,8 +1,8 @@
 //! What went wrong: the operation, the object, the cause.
 
-use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
-use crate::pod;
+use crate::{pod, server};
 
 /// Which of a process's outputs.
 ///
@@ -195,7 +195,7 @@ pub enum Cause {
         problem: String,
     },
     /// The user may not do this.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     Forbidden {
         /// What the user has no right to: `pods/exec` or `pods/attach`, or `pods` when the pod had to be read to choose a
@@ -206,7 +206,7 @@ pub enum Cause {
         source: kube::Error,
     },
     /// There is no such pod.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     PodNotFound {
         /// The server's answer.
@@ -256,7 +256,7 @@ pub enum Cause {
         message: String,
     },
     /// The request failed, or the server refused it for a reason that has no variant of its own.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     Request {
         /// What happened.
@@ -339,25 +339,6 @@ pub enum Cause {
     /// It was killed, or its [`Child`](crate::exec::Child) was dropped.
     #[error("the connection was closed by this side")]
     Killed,
-}
-
-/// The server's message, if it is one; else all that is known of what went wrong on the way to it.
-fn server_words(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error
-        && !status.message.is_empty()
-    {
-        return status.message.clone();
-    }
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        source = error.source();
-    }
-    words
 }
 
 /// The operation has named the pod.

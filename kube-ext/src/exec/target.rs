@@ -14,7 +14,10 @@ use super::{
     error::{Cause, Error, Operation},
     session::Bounds,
 };
-use crate::pod::{self, Container, ContainerExt as _, PodExt as _, State};
+use crate::{
+    pod::{self, Container, ContainerExt as _, PodExt as _, State},
+    server,
+};
 
 /// After how long without a word from the server it is taken for gone: kubectl's `pingReadDeadline`.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -99,16 +102,11 @@ impl Target {
         }
     }
 
-    /// Names are put into a path as they are.
+    /// What no request can be made of.
     fn check(&self) -> Result<(), Cause> {
-        let is_name = |name: &str| {
-            let known =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-            (1..=253).contains(&name.len()) && name.bytes().all(known) && name.trim_matches('.') == name
-        };
         let problem = if self.api.namespace().is_none() {
             "the Api is not of one namespace".to_owned()
-        } else if !is_name(&self.pod) {
+        } else if !server::is_name(&self.pod) {
             format!("{:?} is no name of a pod", self.pod)
         } else {
             return Ok(());

@@ -1,8 +1,10 @@
 //! What went wrong: the operation, the object, the cause.
 
-use std::{error::Error as _, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use kube::runtime::watcher;
+
+use crate::server;
 
 /// Why lines cannot be had.
 ///
@@ -87,7 +89,7 @@ pub enum Cause {
         problem: String,
     },
     /// The user may not do this.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     Forbidden {
         /// The server's refusal, which names verb and resource.
@@ -95,7 +97,7 @@ pub enum Cause {
         source: kube::Error,
     },
     /// There is no such pod, or no such workload.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     NotFound {
         /// The server's answer.
@@ -103,7 +105,7 @@ pub enum Cause {
         source: kube::Error,
     },
     /// The request failed, or the server or the node refused it for another reason.
-    #[error("{}", server_words(source))]
+    #[error("{}", server::words(source))]
     #[non_exhaustive]
     Request {
         /// What happened.
@@ -176,23 +178,4 @@ impl Cause {
             _ => false,
         }
     }
-}
-
-/// The server's message, if it is one; else all that is known of what went wrong on the way to it.
-fn server_words(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error
-        && !status.message.is_empty()
-    {
-        return status.message.trim_end().to_owned();
-    }
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        source = error.source();
-    }
-    words
 }

@@ -14,7 +14,7 @@ use super::split::Piece;
 
 /// By how much a line may be younger than one that comes after it.
 pub(super) const DISORDER: TimeDelta = TimeDelta::milliseconds(100);
-/// How many lines are remembered, at 16 bytes each.
+/// How many lines are remembered, at 24 bytes each.
 const REMEMBERED: usize = 128 * 1024;
 
 /// A line's time and a hash of its first piece, which begins with the time.

@@ -8,7 +8,10 @@ use kube::{ResourceExt as _, runtime::watcher};
 use regex::Regex;
 
 use super::{error::Cause, tail::Tail};
-use crate::pod::{Container, ContainerExt as _, ContainerKind, PodExt as _, State};
+use crate::{
+    pod::{Container, ContainerExt as _, ContainerKind, PodExt as _, State},
+    server::is_name,
+};
 
 /// How many pods are listed at once: whole ones, of which little is kept.
 const PAGE: u32 = 50;
@@ -86,12 +89,6 @@ fn compile(pattern: &str) -> Result<Regex, Cause> {
 
 pub(super) fn bad_pattern(pattern: &str, error: &regex::Error) -> String {
     format!("{pattern:?} is no regular expression: {error}")
-}
-
-/// Names are put into a path as they are.
-pub(super) fn is_name(name: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    (1..=253).contains(&name.len()) && name.bytes().all(known) && name.trim_matches('.') == name
 }
 
 /// How the pods are watched. `labels` are those of a workload.

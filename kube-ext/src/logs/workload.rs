@@ -9,7 +9,8 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind},
 };
 
-use super::{error::Cause, select::is_name};
+use super::error::Cause;
+use crate::server::is_name;
 
 /// A workload by its type, in any of the forms that kubectl takes for it, and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
