@@ -8,12 +8,12 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=253).contains(&name.len()) && name.bytes().all(known) && name.trim_matches('.') == name
 }
 
-/// The server's message, if it is one; else all that is known of what went wrong on the way to it.
+/// The server's message, if it is one, to its last letter but a newline; else all that is known of what went wrong on the way to it.
 pub(crate) fn words(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error
         && !status.message.is_empty()
     {
-        return status.message.trim_end().to_owned();
+        return status.message.trim_end_matches('\n').to_owned();
     }
     let mut words = error.to_string();
     let mut source = error.source();
@@ -45,6 +45,8 @@ mod tests {
     fn the_servers_words_come_first() {
         let status = kube::core::Status::failure("too many requests\n", "TooManyRequests").with_code(429);
         assert_eq!(words(&kube::Error::Api(status.boxed())), "too many requests");
+        let status = kube::core::Status::failure("pods \"web\" is forbidden: ", "Forbidden").with_code(403);
+        assert_eq!(words(&kube::Error::Api(status.boxed())), "pods \"web\" is forbidden: ");
         assert_eq!(words(&kube::Error::TlsRequired), kube::Error::TlsRequired.to_string());
     }
 }
