@@ -175,14 +175,16 @@ impl Course {
         }
         let last = reader.position.last();
         let end = reader.read(body, Response::new(range, resume, self.on_gap)).await;
-        self.is_whole = matches!(end, End::Whole { .. });
+        // What comes behind an end in good order, and brings nothing, does not undo that.
+        let is_new = last != reader.position.last();
+        self.is_whole = matches!(end, End::Whole { .. }) || (self.is_whole && !is_new);
         if !matches!(end, End::Strange) {
             self.on_gap = OnGap::Stop;
         }
         Ok(match end {
             End::Whole { has_reached, is_quiet } if is_snapshot => {
                 self.quiet_reads = if is_quiet { self.quiet_reads + 1 } else { 0 };
-                self.vain_reads = if last == reader.position.last() { self.vain_reads + 1 } else { 0 };
+                self.vain_reads = if is_new { 0 } else { self.vain_reads + 1 };
                 self.is_done(reader, has_reached).await.map_or(Then::Later, Then::Done)
             }
             End::Whole { .. } => Then::Later,

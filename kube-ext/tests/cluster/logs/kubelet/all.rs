@@ -1,4 +1,4 @@
-//! All of a pod at once, as `kubectl logs --all-containers` prints it.
+//! All of a pod at once, each container as `kubectl logs` prints it.
 
 use kube_ext::logs::{LogExt as _, Tail};
 use serde_json::json;
@@ -22,14 +22,14 @@ async fn container_by_container() {
         assert_eq!(all.len(), 10_000);
         for (prefix, timestamps) in [(false, false), (true, false), (true, true)] {
             let ask = Ask { prefix, timestamps, ..Ask::default() };
-            let mut arguments = vec!["web".to_owned(), "--all-containers".to_owned()];
-            arguments.extend(flags(ask));
-            let expected = print_logs(scene, &arguments);
-            // kubectl reads one container after the other.
-            let in_order = ["setup", "second-setup", "app", "proxy", "other"]
-                .into_iter()
-                .flat_map(|container| all.iter().filter(move |line| line.container() == container));
-            check(&format!("{ask:?}"), &print(ask.format(), in_order), &expected);
+            // With `--all-containers`, kubectl's order of containers is that of a map.
+            for container in ["setup", "second-setup", "app", "proxy", "other"] {
+                let mut arguments = vec!["web".to_owned(), format!("--container={container}")];
+                arguments.extend(flags(ask));
+                let expected = print_logs(scene, &arguments);
+                let found = all.iter().filter(|line| line.container() == container);
+                check(&format!("{container} {ask:?}"), &print(ask.format(), found), &expected);
+            }
         }
         // In the order of their times, and of each container as it wrote them.
         let merged = lines(scene.pods().tail(Tail::new().pod("web")).merged()).await;
