@@ -55,6 +55,7 @@ mod event;
 mod follower;
 mod format;
 mod line;
+mod merged;
 mod position;
 mod reader;
 mod request;

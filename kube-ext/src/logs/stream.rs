@@ -1,10 +1,8 @@
 //! Many logs as one stream.
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
-    future::Future as _,
     pin::Pin,
     sync::{
         Arc,
@@ -27,14 +25,14 @@ use kube::{
 };
 use tokio::{
     sync::{Semaphore, watch},
-    time::{Instant, Sleep, sleep_until},
+    time::Instant,
 };
 
 use super::{
     error::{Cause, Error},
     event::Event,
     follower::{Follower, Shared, View},
-    reader::Batch,
+    merged::{ByTime, Head, Source},
     select::{self, Filter},
     tail::Tail,
     workload::{Pods, Workload},
@@ -109,44 +107,10 @@ struct Known {
     containers: HashSet<String>,
 }
 
-/// A log.
-struct Source {
-    id: u64,
-    batches: BoxStream<'static, Batch>,
-}
-
-impl Stream for Source {
-    type Item = Batch;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
-        self.batches.poll_next_unpin(cx)
-    }
-}
-
-/// A log with lines that are to be given out.
-struct Head {
-    batch: std::vec::IntoIter<Event>,
-    source: Source,
-    /// When the batch came.
-    came: Instant,
-}
-
 enum Order {
     /// A batch at a time.
     AsItComes(Option<Head>),
     ByTime(ByTime),
-}
-
-/// The heads of all logs that have one, by time.
-struct ByTime {
-    window: Duration,
-    heads: HashMap<u64, (Head, Event)>,
-    /// The time of the next event, which is not earlier than that of the one before.
-    next: BinaryHeap<Reverse<(DateTime<Utc>, u64)>>,
-    /// Since when the others are awaited, and when the last one has begun to be.
-    awaited: HashMap<u64, Instant>,
-    last_awaited: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl LogStream {
@@ -442,80 +406,12 @@ impl LogStream {
     }
 }
 
-impl Head {
-    fn new(batch: Batch, source: Source) -> Self {
-        Self { batch: batch.into_iter(), source, came: Instant::now() }
-    }
-}
-
 impl Order {
     /// A batch of this log is awaited from now on.
     fn awaits(&mut self, id: u64) {
         if let Self::ByTime(order) = self {
             order.awaits(id);
         }
-    }
-}
-
-impl ByTime {
-    fn new(window: Duration) -> Self {
-        Self {
-            window,
-            heads: HashMap::new(),
-            next: BinaryHeap::new(),
-            awaited: HashMap::new(),
-            last_awaited: None,
-            timer: None,
-        }
-    }
-
-    fn awaits(&mut self, id: u64) {
-        self.awaited.insert(id, Instant::now());
-        self.last_awaited = self.awaited.values().max().copied();
-    }
-
-    fn came(&mut self, id: u64) {
-        self.awaited.remove(&id);
-        self.last_awaited = self.awaited.values().max().copied();
-    }
-
-    /// Puts the next event of a log in its place. The log is given back if it has none.
-    fn put(&mut self, mut head: Head, earliest: DateTime<Utc>) -> Option<Source> {
-        let Some(event) = head.batch.next() else { return Some(head.source) };
-        let time = match &event {
-            Event::Line(line) => line.timestamp().max(earliest),
-            // What is said of a log stands where it is said.
-            _ => earliest,
-        };
-        let id = head.source.id;
-        self.next.push(Reverse((time, id)));
-        self.heads.insert(id, (head, event));
-        None
-    }
-
-    /// The earliest event, and its log if that has no other one.
-    fn take(&mut self) -> Option<(Event, Option<Source>)> {
-        let Reverse((time, id)) = self.next.pop()?;
-        let (head, event) = self.heads.remove(&id)?;
-        Some((event, self.put(head, time)))
-    }
-
-    /// Ready when the earliest event need not wait for others any more: true if there is one. That is when it has waited for
-    /// the window, or when none of the others has been heard of for that long.
-    fn poll_window(&mut self, follow: bool, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(Reverse((time, id))) = self.next.peek() else { return Poll::Ready(false) };
-        // It has no time to be compared.
-        if *time == DateTime::<Utc>::MIN_UTC {
-            return Poll::Ready(true);
-        }
-        let Some((head, _)) = self.heads.get(id).filter(|_| follow) else { return Poll::Ready(false) };
-        let since = self.last_awaited.map_or(head.came, |last| last.min(head.came));
-        let until = since + self.window;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if timer.deadline() != until {
-            timer.as_mut().reset(until);
-        }
-        timer.as_mut().poll(cx).map(|()| true)
     }
 }
 

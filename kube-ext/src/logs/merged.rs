@@ -1,0 +1,118 @@
+//! Logs that have lines to give out, and the order of those.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    future::Future as _,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use futures::{Stream, StreamExt as _, stream::BoxStream};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{event::Event, reader::Batch};
+
+/// A log.
+pub(super) struct Source {
+    pub(super) id: u64,
+    pub(super) batches: BoxStream<'static, Batch>,
+}
+
+impl Stream for Source {
+    type Item = Batch;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
+        self.batches.poll_next_unpin(cx)
+    }
+}
+
+/// A log with lines that are to be given out.
+pub(super) struct Head {
+    pub(super) batch: std::vec::IntoIter<Event>,
+    pub(super) source: Source,
+    /// When the batch came.
+    came: Instant,
+}
+
+/// The heads of all logs that have one, by time.
+pub(super) struct ByTime {
+    pub(super) window: Duration,
+    heads: HashMap<u64, (Head, Event)>,
+    /// The time of the next event, which is not earlier than that of the one before.
+    next: BinaryHeap<Reverse<(DateTime<Utc>, u64)>>,
+    /// Since when the others are awaited, and when the last one has begun to be.
+    awaited: HashMap<u64, Instant>,
+    last_awaited: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Head {
+    pub(super) fn new(batch: Batch, source: Source) -> Self {
+        Self { batch: batch.into_iter(), source, came: Instant::now() }
+    }
+}
+
+impl ByTime {
+    pub(super) fn new(window: Duration) -> Self {
+        Self {
+            window,
+            heads: HashMap::new(),
+            next: BinaryHeap::new(),
+            awaited: HashMap::new(),
+            last_awaited: None,
+            timer: None,
+        }
+    }
+
+    pub(super) fn awaits(&mut self, id: u64) {
+        self.awaited.insert(id, Instant::now());
+        self.last_awaited = self.awaited.values().max().copied();
+    }
+
+    pub(super) fn came(&mut self, id: u64) {
+        self.awaited.remove(&id);
+        self.last_awaited = self.awaited.values().max().copied();
+    }
+
+    /// Puts the next event of a log in its place. The log is given back if it has none.
+    pub(super) fn put(&mut self, mut head: Head, earliest: DateTime<Utc>) -> Option<Source> {
+        let Some(event) = head.batch.next() else { return Some(head.source) };
+        let time = match &event {
+            Event::Line(line) => line.timestamp().max(earliest),
+            // What is said of a log stands where it is said.
+            _ => earliest,
+        };
+        let id = head.source.id;
+        self.next.push(Reverse((time, id)));
+        self.heads.insert(id, (head, event));
+        None
+    }
+
+    /// The earliest event, and its log if that has no other one.
+    pub(super) fn take(&mut self) -> Option<(Event, Option<Source>)> {
+        let Reverse((time, id)) = self.next.pop()?;
+        let (head, event) = self.heads.remove(&id)?;
+        Some((event, self.put(head, time)))
+    }
+
+    /// Ready when the earliest event need not wait for others any more: true if there is one. That is when it has waited for
+    /// the window, or when none of the others has been heard of for that long.
+    pub(super) fn poll_window(&mut self, follow: bool, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(Reverse((time, id))) = self.next.peek() else { return Poll::Ready(false) };
+        // It has no time to be compared.
+        if *time == DateTime::<Utc>::MIN_UTC {
+            return Poll::Ready(true);
+        }
+        let Some((head, _)) = self.heads.get(id).filter(|_| follow) else { return Poll::Ready(false) };
+        let since = self.last_awaited.map_or(head.came, |last| last.min(head.came));
+        let until = since + self.window;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx).map(|()| true)
+    }
+}
