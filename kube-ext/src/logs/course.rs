@@ -139,7 +139,7 @@ impl Course {
                     if is_early || reader.delays() >= TURN {
                         turn = None;
                     }
-                    if let Some(outcome) = self.failed(reader, cause).await {
+                    if let Some(outcome) = self.failed(reader, cause, is_early).await {
                         return outcome;
                     }
                     if is_early {
@@ -157,7 +157,7 @@ impl Course {
     async fn ask(&mut self, reader: &mut Reader) -> Result<Then, Cause> {
         // What has an end, and is asked for to there.
         let is_snapshot = self.life != Life::Runs || !self.shared.tail.follow;
-        if !is_snapshot && self.asked.lines.is_some() && reader.position.resume().is_none() {
+        if !is_snapshot && self.asked.lines.is_some() && reader.position.is_empty() {
             self.find_start(reader).await?;
         }
         let (range, resume) = reader.resume(self.range(is_snapshot));
@@ -282,11 +282,10 @@ impl Course {
     }
 
     /// Tells of a request that failed, and waits until it may be tried again. Not if it is not to be.
-    async fn failed(&mut self, reader: &mut Reader, cause: Cause) -> Option<Outcome> {
+    async fn failed(&mut self, reader: &mut Reader, cause: Cause, is_early: bool) -> Option<Outcome> {
         let shared = self.shared.clone();
         let follow = shared.tail.follow;
         // That a container has not started is no trouble, and that its pod is gone will be seen; unless it stays so.
-        let is_early = self.is_early(reader, &cause);
         let is_quiet = is_early || (follow && matches!(cause, Cause::NotFound { .. }));
         // A server that has just started may not know its users yet.
         let may_pass = cause.may_pass() || (follow && reader.has_started && cause.is_refusal());

@@ -62,6 +62,11 @@ impl Position {
         self.lines.back().copied()
     }
 
+    /// Whether nothing has been delivered yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.begun.is_none()
+    }
+
     /// Takes down the first piece of a line. `is_first` says that there is nothing before it in the log.
     pub(super) fn begin(&mut self, line: Print, is_first: bool) {
         if self.known_from.is_none() {
@@ -417,10 +422,10 @@ mod tests {
             cuts.sort_unstable();
             for (cut, pieces) in cuts {
                 // Before anything has come, it is asked for as at first.
-                let first = if reader.position.resume().is_some() { 0 } else { start };
+                let first = if reader.position.is_empty() { start } else { 0 };
                 reader.read(first, start + cut, pieces);
             }
-            let first = if reader.position.resume().is_some() { 0 } else { start };
+            let first = if reader.position.is_empty() { start } else { 0 };
             reader.read(first, length, 0);
             let expected: Vec<_> = (start..length).map(Some).collect();
             // Lines that look alike cannot be told apart, so they are compared by their looks.

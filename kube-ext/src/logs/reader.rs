@@ -306,8 +306,8 @@ impl Reader {
     fn begin(&mut self, piece: &Piece, response: &mut Response, batch: &mut Batch) -> Current {
         let is_first = std::mem::replace(&mut response.is_first, false);
         let Some((time, stamp)) = self.clock.read(&piece.bytes) else {
-            // At the beginning of a log that is asked for from a second on, it may be the end of a line that began a second earlier. Else
-            // it is the node that speaks, which has something to say at the end.
+            // At the beginning of a log that is asked for from a second on, it may be the end of a line that began a second
+            // earlier. Else it is the node that speaks, which has something to say at the end.
             if !(is_first && response.is_from_second) {
                 response.words = words(piece);
             }
