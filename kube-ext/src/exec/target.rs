@@ -21,6 +21,8 @@ use crate::{
 
 /// After how long without a word from the server it is taken for gone: kubectl's `pingReadDeadline`.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How often a pod is asked for again when a connection that was there before is of no use.
+const MORE_TRIES: usize = 2;
 /// The longest address that a request can have, of which the path of the cluster's URL is a part that is not known here.
 const MAX_ADDRESS: usize = 65_534 - 2048;
 
@@ -114,9 +116,21 @@ impl Target {
         Err(Cause::Invalid { problem })
     }
 
+    /// The pod. An API server that has passed on a node's refusal of a session closes the connection without saying so
+    /// (`k8s.io/apimachinery`, `pkg/util/proxy/upgradeaware.go`), and kube's client may have kept it for this request.
+    async fn get(&self) -> kube::Result<Pod> {
+        let mut pod = self.api.get(&self.pod).await;
+        for _ in 0..MORE_TRIES {
+            if let Err(kube::Error::Service(_) | kube::Error::HyperError(_)) = pod {
+                pod = self.api.get(&self.pod).await;
+            }
+        }
+        pod
+    }
+
     /// kubectl's choice, of a pod that is not over.
     async fn pick(&self) -> Result<Picked, Cause> {
-        let pod = self.api.get(&self.pod).await.map_err(|error| refused(error, "pods"))?;
+        let pod = self.get().await.map_err(|error| refused(error, "pods"))?;
         if let Some(phase) = over(&pod) {
             return Err(Cause::PodNotRunning { phase });
         }
@@ -129,7 +143,7 @@ impl Target {
     /// What is behind a refusal, of which the API server and the node say little: why nothing can run in the container, as its
     /// pod has it. A pod that cannot be read in time, or is gone by now, explains nothing.
     pub(super) async fn not_running(&self, container: &str, bounds: Bounds) -> Option<Cause> {
-        let pod = within(bounds, Box::pin(self.api.get(&self.pod))).await.ok()?.ok()?;
+        let pod = within(bounds, Box::pin(self.get())).await.ok()?.ok()?;
         if let Some(phase) = over(&pod) {
             return Some(Cause::PodNotRunning { phase });
         }

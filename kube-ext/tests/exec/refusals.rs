@@ -89,6 +89,27 @@ async fn a_pod_that_cannot_be_read_in_time_explains_nothing() {
     assert!(because.to_string().ends_with(r#"container not found ("app")"#), "{because}");
 }
 
+/// What explains a refusal is asked for on connections that the server may be about to close.
+#[tokio::test]
+async fn a_pod_is_read_again_when_a_connection_is_gone() {
+    let cluster = cluster_with(async |_| Exit::SUCCESS).await;
+    let mut homeless = pod("homeless");
+    homeless["spec"]["nodeName"] = Value::Null;
+    homeless["spec"]["schedulerName"] = "nobody".into();
+    homeless["status"] = Value::Null;
+    let homeless = serde_json::from_value(homeless).unwrap();
+    pods(&cluster).create(&kube::api::PostParams::default(), &homeless).await.unwrap();
+    for (gone, explained) in [(1, true), (2, true), (3, false)] {
+        cluster.faults().clear();
+        let refusal = Fault::text(500, r#"container not found ("app")"#);
+        cluster.faults().add(Calls::any().resource("pods/exec"), refusal);
+        cluster.faults().add(Calls::any().resource("pods").first(gone), Fault::drop_connection());
+        let because =
+            within(pods(&cluster).command("homeless", "x").container("app").output()).await.unwrap_err();
+        assert_eq!(matches!(because.cause(), Cause::PodNotRunning { .. }), explained, "{gone}: {because:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_found_may_be_no_pod() {
     let cluster = cluster_with(async |_| Exit::SUCCESS).await;

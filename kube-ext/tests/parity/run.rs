@@ -147,11 +147,21 @@ async fn send(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> kube::Result<Response<Body>> {
-    let mut request = Request::builder().method(method).uri(encode(path));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
+    let once = async || {
+        let mut request = Request::builder().method(method).uri(encode(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client.send(request.body(Body::from(body.clone())).expect("request")).await
+    };
+    let mut response = once().await;
+    // A server that has refused to upgrade closes the connection, which the client may just have taken for this request.
+    for _ in 0..2 {
+        if method == "GET" && matches!(response, Err(kube::Error::Service(_))) {
+            response = once().await;
+        }
     }
-    client.send(request.body(Body::from(body)).expect("request")).await
+    response
 }
 
 fn headers(step: &Step) -> Vec<(&'static str, String)> {
