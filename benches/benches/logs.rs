@@ -348,10 +348,11 @@ fn inside(runtime: &Runtime) -> Result<()> {
             let cluster = runtime.block_on(FakeCluster::builder().start())?;
             for number in 0..pods {
                 let name = format!("web-{number}");
+                let id = format!("containerd://{number}");
                 let state = if follow.is_some() {
                     json!({"running": {}})
                 } else {
-                    json!({"terminated": {"exitCode": 0}})
+                    json!({"terminated": {"exitCode": 0, "containerID": id}})
                 };
                 let pod: Pod = serde_json::from_value(json!({
                     "apiVersion": "v1", "kind": "Pod",
@@ -361,7 +362,7 @@ fn inside(runtime: &Runtime) -> Result<()> {
                         "phase": if follow.is_some() { "Running" } else { "Succeeded" },
                         "containerStatuses": [{
                             "name": "app", "image": IMAGE, "imageID": "", "ready": follow.is_some(), "restartCount": 0,
-                            "containerID": format!("containerd://{number}"), "state": state,
+                            "containerID": id, "state": state,
                         }],
                     },
                 }))?;

@@ -21,8 +21,6 @@ use crate::{
 
 /// After how long without a word from the server it is taken for gone: kubectl's `pingReadDeadline`.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How often a pod is asked for again when a connection that was there before is of no use.
-const MORE_TRIES: usize = 2;
 /// The longest address that a request can have, of which the path of the cluster's URL is a part that is not known here.
 const MAX_ADDRESS: usize = 65_534 - 2048;
 
@@ -116,16 +114,8 @@ impl Target {
         Err(Cause::Invalid { problem })
     }
 
-    /// The pod. An API server that has passed on a node's refusal of a session closes the connection without saying so
-    /// (`k8s.io/apimachinery`, `pkg/util/proxy/upgradeaware.go`), and kube's client may have kept it for this request.
     async fn get(&self) -> kube::Result<Pod> {
-        let mut pod = self.api.get(&self.pod).await;
-        for _ in 0..MORE_TRIES {
-            if let Err(kube::Error::Service(_) | kube::Error::HyperError(_)) = pod {
-                pod = self.api.get(&self.pod).await;
-            }
-        }
-        pod
+        server::again(|| self.api.get(&self.pod)).await
     }
 
     /// kubectl's choice, of a pod that is not over.

@@ -160,7 +160,7 @@ impl Course {
         if !is_snapshot && self.asked.lines.is_some() && reader.position.is_empty() {
             self.find_start(reader).await?;
         }
-        let (range, resume) = reader.resume(self.range(is_snapshot));
+        let range = reader.range(self.range(is_snapshot));
         let Some(body) = self.open(reader, range).await? else { return Ok(Then::Again) };
         // The node may have answered for a later start than the one that is meant.
         let life = self.life;
@@ -174,7 +174,7 @@ impl Course {
             return Ok(Then::Done(Outcome::Stop));
         }
         let last = reader.position.last();
-        let end = reader.read(body, Response::new(range, resume, self.on_gap)).await;
+        let end = reader.read(body, Response::new(range, reader.position.resume(), self.on_gap)).await;
         // What comes behind an end in good order, and brings nothing, does not undo that.
         let is_new = last != reader.position.last();
         self.is_whole = matches!(end, End::Whole { .. }) || (self.is_whole && !is_new);
@@ -227,7 +227,7 @@ impl Course {
             return Ok(());
         };
         if self.asked.lines == Some(0) {
-            let print = reader.position.print(last.time, &last.piece);
+            let print = reader.position.print(last.time, &last.bytes);
             reader.position.begin(print, false);
             reader.position.end();
         }

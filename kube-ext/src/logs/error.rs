@@ -28,7 +28,11 @@ use crate::server;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Failure>);
+
+/// In a box, it takes no room where there is none.
+#[derive(Debug)]
+struct Failure {
     /// `pod default/web-0 container app`, `pods in default`.
     object: String,
     cause: Cause,
@@ -36,7 +40,7 @@ pub struct Error {
 
 impl Error {
     pub(super) fn new(object: impl fmt::Display, cause: Cause) -> Self {
-        Self { object: object.to_string(), cause }
+        Self(Box::new(Failure { object: object.to_string(), cause }))
     }
 
     /// What happened.
@@ -49,19 +53,19 @@ impl Error {
     /// }
     /// ```
     pub fn cause(&self) -> &Cause {
-        &self.cause
+        &self.0.cause
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "logs of {}: {}", self.object, self.cause)
+        write!(f, "logs of {}: {}", self.0.object, self.0.cause)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.source()
+        self.0.cause.source()
     }
 }
 

@@ -5,19 +5,21 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use futures::{StreamExt as _, channel::mpsc, stream::BoxStream};
+use futures::{channel::mpsc, task::AtomicWaker};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Client, ResourceExt as _};
 use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
     time::Instant,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
+    batch::Batch,
     course::Course,
     event::GapReason,
     line::Source,
-    reader::{Batch, Outcome, Reader},
+    reader::{Outcome, Reader},
     request::{PATIENCE, Range, Target},
     select::{self, Instance, Sight},
     tail::Tail,
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub(super) permits: Semaphore,
     /// How many wait for something that does not depend on the node: their turn, or their container's next start.
     pub(super) parked: AtomicUsize,
+    /// Who wants to know of one that begins to.
+    pub(super) watcher: AtomicWaker,
     pub(super) began: Instant,
 }
 
@@ -67,7 +71,8 @@ pub(super) struct Chosen {
 }
 
 impl Follower {
-    /// A stream of what the container logs, which ends with it.
+    /// What the container logs, until that ends. It is read by a task of its own, which the connection can hand its bytes without a
+    /// word to another thread, until it is a batch ahead.
     pub(super) fn start(
         shared: &Arc<Shared>,
         pod: &Pod,
@@ -75,7 +80,7 @@ impl Follower {
         kind: ContainerKind,
         view: watch::Receiver<View>,
         was_there: bool,
-    ) -> BoxStream<'static, Batch> {
+    ) -> (mpsc::Receiver<Batch>, AbortOnDropHandle<()>) {
         let (out, batches) = mpsc::channel(0);
         let target = Target {
             client: shared.client.clone(),
@@ -86,9 +91,7 @@ impl Follower {
         };
         let uid = select::uid(pod);
         let follower = Self { shared: shared.clone(), target, uid, kind, view, was_there, out };
-        // The follower runs whenever somebody waits for its batches, and no task of its own is needed.
-        let run = futures::stream::once(follower.run()).filter_map(async |()| None);
-        futures::stream::select(batches, run).boxed()
+        (batches, AbortOnDropHandle::new(tokio::spawn(follower.run())))
     }
 
     async fn run(mut self) {
@@ -221,6 +224,7 @@ pub(super) struct Parked<'a>(&'a Shared);
 impl<'a> Parked<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
         shared.parked.fetch_add(1, Ordering::SeqCst);
+        shared.watcher.wake();
         Self(shared)
     }
 }

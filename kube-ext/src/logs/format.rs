@@ -294,10 +294,11 @@ fn colors(pod: &str) -> (u8, u8) {
 mod tests {
     use std::{collections::BTreeMap, sync::Arc};
 
-    use bytes::Bytes;
-
     use super::*;
-    use crate::{logs::Part, pod::ContainerKind};
+    use crate::{
+        logs::{Part, line::Text},
+        pod::ContainerKind,
+    };
 
     fn line(text: &[u8], part: Part) -> LogLine {
         let source = Source {
@@ -314,8 +315,10 @@ mod tests {
         };
         let (stamp, length) =
             if part.begins() { (&b"2026-07-22T14:00:00.5+02:00 "[..], 28) } else { (&b""[..], 0) };
-        let raw = Bytes::from([stamp, text].concat());
-        LogLine::new(Arc::new(source), "2026-07-22T12:00:00.5Z".parse().unwrap(), raw, length, part)
+        let bytes = [stamp, text].concat();
+        let place = 0..bytes.len();
+        let text = Arc::new(Text { source: Arc::new(source), bytes });
+        LogLine::new(text, place, "2026-07-22T12:00:00.5Z".parse().unwrap(), length, part)
     }
 
     fn text(format: Format, line: &LogLine) -> Vec<u8> {

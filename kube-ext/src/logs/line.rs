@@ -1,8 +1,7 @@
 //! A line of a container's log, and whose it is.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::pod::ContainerKind;
@@ -98,34 +97,46 @@ impl Part {
 
 /// A line of a container's log, or a [part](Self::part) of a very long one.
 ///
-/// Its bytes are those that the container wrote: any, not only UTF-8. A line that is kept keeps alive the piece of the
-/// response that it came in, tens of KiB; to keep few lines for long, copy their bytes.
+/// Its bytes are those that the container wrote: any, not only UTF-8. A line that is kept keeps alive those that came together
+/// with it, tens of KiB; to keep few lines for long, copy their bytes.
 ///
 /// ```
 /// fn show(line: &kube_ext::logs::LogLine) {
 ///     println!("{} {}: {}", line.timestamp(), line.pod(), line.text());
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct LogLine {
-    source: Arc<Source>,
+    text: Arc<Text>,
+    /// Where it is there, with the time as the server sent it and a space, where the line begins.
+    start: usize,
+    end: usize,
     timestamp: DateTime<Utc>,
-    /// With the time as the server sent it and a space, where the line begins.
-    raw: Bytes,
     /// How much of it that is.
     stamp: u8,
     part: Part,
 }
 
+/// Lines of a log that came together.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) source: Arc<Source>,
+    pub(super) bytes: Vec<u8>,
+}
+
 impl LogLine {
     pub(super) fn new(
-        source: Arc<Source>,
+        text: Arc<Text>,
+        place: Range<usize>,
         timestamp: DateTime<Utc>,
-        raw: Bytes,
         stamp: u8,
         part: Part,
     ) -> Self {
-        Self { source, timestamp, raw, stamp, part }
+        Self { text, start: place.start, end: place.end, timestamp, stamp, part }
+    }
+
+    fn raw(&self) -> &[u8] {
+        self.text.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Whose line it is.
@@ -136,7 +147,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn source(&self) -> &Arc<Source> {
-        &self.source
+        &self.text.source
     }
 
     /// The pod's namespace.
@@ -147,7 +158,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn namespace(&self) -> &str {
-        &self.source.namespace
+        &self.text.source.namespace
     }
 
     /// The pod's name.
@@ -158,7 +169,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn pod(&self) -> &str {
-        &self.source.pod
+        &self.text.source.pod
     }
 
     /// The container's name.
@@ -169,7 +180,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn container(&self) -> &str {
-        &self.source.container
+        &self.text.source.container
     }
 
     /// The node that the pod runs on; empty if it is not known.
@@ -180,7 +191,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn node(&self) -> &str {
-        &self.source.node
+        &self.text.source.node
     }
 
     /// When the container's runtime took the line, to the nanosecond, by the node's clock.
@@ -202,7 +213,7 @@ impl LogLine {
     /// }
     /// ```
     pub fn bytes(&self) -> &[u8] {
-        self.raw.get(usize::from(self.stamp)..).unwrap_or_default()
+        self.raw().get(usize::from(self.stamp)..).unwrap_or_default()
     }
 
     /// The same, as text: what is not UTF-8 becomes U+FFFD.
@@ -229,6 +240,26 @@ impl LogLine {
 
     /// The time in the server's own digits and zone, with a space; empty where the line does not begin.
     pub(super) fn stamp(&self) -> &[u8] {
-        self.raw.get(..usize::from(self.stamp)).unwrap_or_default()
+        self.raw().get(..usize::from(self.stamp)).unwrap_or_default()
+    }
+}
+
+impl PartialEq for LogLine {
+    fn eq(&self, other: &Self) -> bool {
+        let place = |line: &Self| (line.timestamp, line.stamp, line.part);
+        place(self) == place(other) && self.raw() == other.raw() && self.source() == other.source()
+    }
+}
+
+impl Eq for LogLine {}
+
+impl fmt::Debug for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogLine")
+            .field("source", &self.source())
+            .field("timestamp", &self.timestamp)
+            .field("bytes", &self.bytes().escape_ascii().to_string())
+            .field("part", &self.part)
+            .finish()
     }
 }

@@ -4,34 +4,48 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
     future::Future as _,
+    panic::resume_unwind,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt as _, stream::BoxStream};
-use tokio::time::{Instant, Sleep, sleep_until};
+use futures::{FutureExt as _, Stream, StreamExt as _, channel::mpsc};
+use tokio::{
+    task::JoinError,
+    time::{Instant, Sleep, sleep_until},
+};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{event::Event, reader::Batch};
+use super::{batch::Batch, event::Event};
 
 /// A log.
 pub(super) struct Source {
     pub(super) id: u64,
-    pub(super) batches: BoxStream<'static, Batch>,
+    pub(super) batches: mpsc::Receiver<Batch>,
+    /// What fills them.
+    pub(super) follower: AbortOnDropHandle<()>,
 }
 
 impl Stream for Source {
     type Item = Batch;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
-        self.batches.poll_next_unpin(cx)
+        if let Some(batch) = ready!(self.batches.poll_next_unpin(cx)) {
+            return Poll::Ready(Some(batch));
+        }
+        match ready!(self.follower.poll_unpin(cx)).map_err(JoinError::try_into_panic) {
+            // Not to be taken for the end of a log.
+            Err(Ok(panic)) => resume_unwind(panic),
+            _ => Poll::Ready(None),
+        }
     }
 }
 
 /// A log with lines that are to be given out.
 pub(super) struct Head {
-    pub(super) batch: std::vec::IntoIter<Event>,
+    pub(super) batch: Batch,
     pub(super) source: Source,
     /// When the batch came.
     came: Instant,
@@ -51,7 +65,7 @@ pub(super) struct ByTime {
 
 impl Head {
     pub(super) fn new(batch: Batch, source: Source) -> Self {
-        Self { batch: batch.into_iter(), source, came: Instant::now() }
+        Self { batch, source, came: Instant::now() }
     }
 }
 

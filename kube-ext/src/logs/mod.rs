@@ -44,12 +44,14 @@
 //! # Bounds
 //!
 //! Nothing is read ahead: a slow reader slows the servers down. For each log that is read there are some hundred KiB of lines on the way, a
-//! piece of a line ([`Tail::max_line`], 1 MiB), and 24 bytes for each line of the last second, of 131,072 lines at the most.
+//! piece of a line ([`Tail::max_line`], 1 MiB), and 8 bytes for each line of the last second, of 131,072 lines at the most.
 //!
 //! The rules are those of `kubectl logs` (`k8s.io/kubectl/pkg/cmd/logs`) and the kubelet (`k8s.io/cri-client/pkg/logs`). A user needs `get`
 //! on `pods/log`, and `get`, `list` and `watch` on `pods`.
 
+mod batch;
 mod course;
+mod delays;
 mod error;
 mod event;
 mod follower;

@@ -10,11 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use ahash::RandomState;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::split::Piece;
-
 /// By how much a line may be younger than one that comes after it.
 pub(super) const DISORDER: TimeDelta = TimeDelta::milliseconds(100);
-/// How many lines are remembered, at 24 bytes each.
+/// How many lines are remembered, at 8 bytes each.
 const REMEMBERED: usize = 128 * 1024;
 
 /// A line's time and a hash of its first piece, which begins with the time.
@@ -28,51 +26,64 @@ pub(super) struct Print {
 #[derive(Debug)]
 pub(super) struct Position {
     hasher: RandomState,
-    /// The last lines, in the order of the log.
-    lines: VecDeque<Print>,
+    /// The hashes of the last lines, in the order of the log, and whose seconds they are.
+    hashes: VecDeque<u64>,
+    runs: VecDeque<Run>,
     capacity: usize,
+    last: Option<Print>,
     /// The line of which only the first pieces have been delivered, and how many.
     begun: Option<(Print, u64)>,
-    /// What came at this time or later is known, all of it. `None` before there is anything.
-    known_from: Option<DateTime<Utc>>,
-    /// Lines of these times are asked for from the same second on.
-    second: DateTime<Utc>,
-    next_second: DateTime<Utc>,
+    /// What came in this second or later is known, all of it. `None` before there is anything.
+    known_from: Option<i64>,
+    /// No request will ask for the oldest run again once a line comes that is as young as this.
+    oldest_until: DateTime<Utc>,
+}
+
+/// Lines of the same second, one after the other.
+#[derive(Debug)]
+struct Run {
+    /// Since 1970.
+    second: i64,
+    youngest: DateTime<Utc>,
+    lines: usize,
 }
 
 impl Position {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            lines: VecDeque::new(),
+            hashes: VecDeque::new(),
+            runs: VecDeque::new(),
             capacity: REMEMBERED,
+            last: None,
             begun: None,
             known_from: None,
-            second: DateTime::<Utc>::MAX_UTC,
-            next_second: DateTime::<Utc>::MIN_UTC,
+            oldest_until: DateTime::<Utc>::MAX_UTC,
         }
     }
 
-    pub(super) fn print(&self, time: DateTime<Utc>, first: &Piece) -> Print {
-        Print { time, hash: self.hasher.hash_one(&*first.bytes) }
+    /// Of the first piece of a line.
+    pub(super) fn print(&self, time: DateTime<Utc>, first: &[u8]) -> Print {
+        Print { time, hash: self.hasher.hash_one(first) }
     }
 
     /// The last line that has been delivered whole.
     pub(super) fn last(&self) -> Option<Print> {
-        self.lines.back().copied()
+        self.last
     }
 
     /// Whether nothing has been delivered yet.
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.begun.is_none()
+        self.last.is_none() && self.begun.is_none()
     }
 
     /// Takes down the first piece of a line. `is_first` says that there is nothing before it in the log.
     pub(super) fn begin(&mut self, line: Print, is_first: bool) {
         if self.known_from.is_none() {
             // Lines before it may be as young as it is, and a little younger.
-            let from = if is_first { DateTime::<Utc>::MIN_UTC } else { later(line.time, DISORDER) };
-            self.known_from = Some(from);
+            let from = later(line.time, DISORDER);
+            let from = from.timestamp() + i64::from(from.timestamp_subsec_nanos() > 0);
+            self.known_from = Some(if is_first { i64::MIN } else { from });
         }
         self.begun = Some((line, 1));
     }
@@ -87,50 +98,94 @@ impl Position {
     /// Takes down the end of the line that has begun.
     pub(super) fn end(&mut self) {
         let Some((line, _)) = self.begun.take() else { return };
-        self.lines.push_back(line);
-        if line.time >= self.next_second || line.time < self.second || self.lines.len() > self.capacity {
-            self.prune(line.time);
+        self.last = Some(line);
+        if self.hashes.len() == self.hashes.capacity() {
+            // Not twice as much: there may be many logs.
+            self.hashes.reserve_exact(128 + self.hashes.len() / 8);
+        }
+        self.hashes.push_back(line.hash);
+        let second = line.time.timestamp();
+        match self.runs.back_mut() {
+            Some(run) if run.second == second => {
+                run.lines += 1;
+                run.youngest = run.youngest.max(line.time);
+            }
+            _ => {
+                self.runs.push_back(Run { second, youngest: line.time, lines: 1 });
+                self.find_oldest();
+            }
+        }
+        if self.hashes.len() > self.capacity {
+            self.forget(1);
+        }
+        if line.time >= self.oldest_until {
+            self.forget_before(since(line.time));
         }
     }
 
-    /// Forgets what no request will ask for again, and what is too much.
-    fn prune(&mut self, time: DateTime<Utc>) {
-        let from = since(time);
-        (self.second, self.next_second) =
-            (later(from, DISORDER), later(from, TimeDelta::seconds(1) + DISORDER));
-        while let Some(oldest) = self.lines.front()
-            && (oldest.time < from || self.lines.len() > self.capacity)
-        {
-            let after = later(oldest.time, TimeDelta::nanoseconds(1));
-            self.known_from = self.known_from.max(Some(after));
-            self.lines.pop_front();
+    /// Forgets what no request will ask for again.
+    fn forget_before(&mut self, second: i64) {
+        while let Some(oldest) = self.runs.front().filter(|run| run.second < second) {
+            self.forget(oldest.lines);
+        }
+        self.find_oldest();
+        if self.hashes.capacity() > 1024 + 4 * self.hashes.len() {
+            self.hashes.shrink_to(2 * self.hashes.len());
         }
     }
 
-    /// From which second on the log is to be asked for, and what to do with what comes. `None`: from where it was asked for
-    /// before, since nothing has come.
-    pub(super) fn resume(&self) -> Option<(DateTime<Utc>, Resume)> {
+    /// Forgets so many lines of the oldest run.
+    fn forget(&mut self, lines: usize) {
+        let Some(oldest) = self.runs.front_mut() else { return };
+        self.hashes.drain(..lines.min(self.hashes.len()));
+        self.known_from = self.known_from.max(Some(oldest.second + 1));
+        oldest.lines = oldest.lines.saturating_sub(lines);
+        if oldest.lines == 0 {
+            self.runs.pop_front();
+        }
+    }
+
+    fn find_oldest(&mut self) {
+        let until = self.runs.front().and_then(|run| DateTime::from_timestamp(run.second + 1, 0));
+        self.oldest_until = until.map_or(DateTime::<Utc>::MAX_UTC, |until| later(until, DISORDER));
+    }
+
+    /// From which second on the log is to be asked for. `None`: from where it was asked for before, since nothing has come.
+    pub(super) fn from(&self) -> Option<DateTime<Utc>> {
+        let lines = [self.last, self.begun.map(|(line, _)| line)];
+        let oldest = lines.into_iter().flatten().map(|line| line.time).min()?;
+        DateTime::from_timestamp(since(oldest), 0)
+    }
+
+    /// What to do with what comes, if it is asked for [from there](Self::from).
+    pub(super) fn resume(&self) -> Option<Resume> {
+        let from = self.from()?.timestamp();
         let begun = self.begun;
-        let oldest = [self.last(), begun.map(|(line, _)| line)].into_iter().flatten().map(|line| line.time);
-        let from = since(oldest.min()?);
-        let mut expected: Vec<_> =
-            self.lines.iter().filter(|line| line.time >= from).map(|line| line.hash).collect();
-        let youngest =
-            self.lines.iter().chain(begun.iter().map(|(line, _)| line)).map(|line| line.time).max();
+        let mut hashes = self.hashes.iter();
+        let mut expected = Vec::with_capacity(self.hashes.len());
+        for run in &self.runs {
+            let of_run = hashes.by_ref().take(run.lines);
+            if run.second < from {
+                of_run.for_each(drop);
+            } else {
+                expected.extend(of_run);
+            }
+        }
+        let begun_time = begun.map(|(line, _)| line.time);
+        let youngest = self.runs.iter().map(|run| run.youngest).chain(begun_time).max();
         let (search, reached) = if self.known_from.is_some_and(|known| known <= from) {
             (Search::among(&expected), expected.is_empty())
         } else {
             expected.extend(begun.map(|(line, _)| line.hash));
             (Search::for_run(expected), false)
         };
-        Some((from, Resume { search, last: self.last(), begun, youngest, reached }))
+        Some(Resume { search, last: self.last, begun, youngest, reached })
     }
 }
 
 /// The second of a time, with room for disorder: what requests ask for.
-fn since(time: DateTime<Utc>) -> DateTime<Utc> {
-    let earlier = time.checked_sub_signed(DISORDER).unwrap_or(time);
-    DateTime::from_timestamp(earlier.timestamp(), 0).unwrap_or(earlier)
+fn since(time: DateTime<Utc>) -> i64 {
+    time.checked_sub_signed(DISORDER).unwrap_or(time).timestamp()
 }
 
 pub(super) fn later(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
@@ -253,7 +308,6 @@ fn step(run: &[u64], failures: &[usize], mut matched: usize, line: u64) -> usize
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
@@ -275,21 +329,21 @@ mod tests {
         fn line(&self, number: usize) -> Print {
             let (milliseconds, text) = self.log[number];
             let time = DateTime::from_timestamp_millis(milliseconds).unwrap();
-            let bytes = Bytes::from(format!("{milliseconds} {text}"));
-            self.position.print(time, &Piece { bytes, begins: true, ends: true })
+            self.position.print(time, format!("{milliseconds} {text}").as_bytes())
         }
 
         /// Reads what is there from the line `first` on until the line `end`: at the first time from there, then from
         /// where it was. Then the connection is cut, in the middle of the next line if there are `pieces` of that.
         fn read(&mut self, first: usize, end: usize, pieces: u64) {
+            let from = self.position.from();
             let mut resumed = self.position.resume();
             for number in first..self.log.len() {
                 let line = self.line(number);
                 let mut skip = 0;
-                if let Some((from, resume)) = &mut resumed {
-                    if line.time < *from {
-                        continue;
-                    }
+                if from.is_some_and(|from| line.time < from) {
+                    continue;
+                }
+                if let Some(resume) = &mut resumed {
                     let verdict = resume.admit(line);
                     let is_over = resume.is_over(line);
                     if is_over {

@@ -2,26 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use chrono::{DateTime, Utc};
-use futures::{FutureExt as _, SinkExt as _, channel::mpsc};
+use futures::{SinkExt as _, channel::mpsc};
 use kube::client::Body;
+use tokio::time::Instant;
 
 use super::{
+    batch::{Batch, Batches},
+    delays::Delays,
     error::{Cause, Error},
     event::{Event, Gap, GapReason},
-    line::{LogLine, Part, Source},
-    position::{self, DISORDER, Position, Resume, Verdict},
-    request::{self, Mark, Range, Stop},
+    line::{Part, Source},
+    position::{Position, Resume, Verdict},
+    request::{Frames, Mark, Range, Stop},
     split::{self, Clock, Piece, Splitter},
-    tail::Tail,
+    tail::{Since, Tail},
 };
 
-/// What comes at once.
-pub(super) type Batch = Vec<Event>;
-
-/// How many bytes of a response go into a batch, if so many are there.
-const BATCH: usize = 64 * 1024;
+/// How soon a batch may follow another that is not full. To wake who reads it costs more than to read it: a line that comes alone comes at once, of many
+/// those of two milliseconds come together.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What of a log has been read, and where it goes.
 #[derive(Debug)]
@@ -45,15 +45,6 @@ pub(super) struct Reader {
     pub(super) has_started: bool,
     clock: Clock,
     delays: Delays,
-}
-
-/// How long to wait before the next request.
-#[derive(Debug)]
-struct Delays {
-    builder: ExponentialBuilder,
-    next: ExponentialBackoff,
-    /// How many there have been since something came.
-    count: u32,
 }
 
 /// How a response ended.
@@ -116,7 +107,7 @@ impl Reader {
 
     /// Tells the program something. False when nobody listens any more.
     pub(super) async fn tell(&mut self, event: Event) -> bool {
-        self.out.send(vec![event]).await.is_ok()
+        self.out.feed(Batch::Event(Some(event))).await.is_ok()
     }
 
     /// Tells that the log is read, once. False when nobody listens any more.
@@ -152,15 +143,13 @@ impl Reader {
 
     /// How long to wait before the next request.
     pub(super) fn delay(&mut self) -> Duration {
-        self.delays.count = self.delays.count.saturating_add(1);
-        self.delays.next.next().unwrap_or_default()
+        self.delays.next()
     }
 
     /// Whether what was read is younger than all that there is.
     pub(super) fn is_ahead(&self) -> bool {
         let last = self.position.last().map(|line| line.time);
-        let end = self.mark.as_ref().map(|mark| position::later(mark.time, DISORDER));
-        last.zip(end).is_some_and(|(last, end)| last > end)
+        last.zip(self.mark.as_ref()).is_some_and(|(last, mark)| last > mark.until)
     }
 
     /// Leaves what was read to the next start, and begins with this one.
@@ -181,80 +170,82 @@ impl Reader {
 
     /// How often it has been waited since a line came last.
     pub(super) fn delays(&self) -> u32 {
-        self.delays.count
+        self.delays.count()
     }
 
-    /// What to ask for to go on, and how to tell what comes; as `range` says if nothing has come yet.
-    pub(super) fn resume(&self, range: Range) -> (Range, Option<Resume>) {
-        match self.position.resume() {
-            Some((from, resume)) => {
-                let since = Some(super::tail::Since::Time(from));
-                (Range { since, lines: None, ..range }, Some(resume))
-            }
-            None => (range, None),
+    /// What to ask for to go on; as `range` says if nothing has come yet.
+    pub(super) fn range(&self, range: Range) -> Range {
+        match self.position.from() {
+            Some(from) => Range { since: Some(Since::Time(from)), lines: None, ..range },
+            None => range,
         }
     }
 
     /// Reads a response to its end, and passes on what is new.
-    pub(super) async fn read(&mut self, mut body: Body, mut response: Response) -> End {
+    pub(super) async fn read(&mut self, body: Body, mut response: Response) -> End {
         let mut splitter = Splitter::new(self.max_line);
-        loop {
-            let mut batch = Batch::new();
-            let mut read = 0;
-            let mut frame = request::next(&mut body, self.silence).await;
-            // What is there already goes along.
-            let end = loop {
-                match frame {
-                    Ok(Some(bytes)) => {
-                        read += bytes.len();
-                        splitter.feed(bytes);
-                        if !self.take(&mut splitter, &mut response, &mut batch) {
-                            let is_strange = response.on_gap == OnGap::Stopped;
-                            break Some(if is_strange { End::Strange } else { End::Enough });
-                        }
-                    }
-                    Ok(None) => {
-                        if let Some(piece) = splitter.rest() {
-                            self.take_rest(piece, &mut response, &mut batch);
-                        }
-                        let has_reached = response.resume.as_ref().is_none_or(Resume::has_reached);
-                        break Some(End::Whole { has_reached, is_quiet: has_reached && !response.is_new });
-                    }
-                    Err(Stop::Silence(_)) => break Some(End::Silent),
-                    Err(Stop::Broken(cause)) => break Some(End::Cut(cause)),
+        let mut frames = Frames::new(body, self.silence);
+        let mut batches = Batches::default();
+        let mut next_batch = Instant::now();
+        let end = 'response: loop {
+            let frame = if batches.is_empty() {
+                frames.next().await
+            } else if let Some(frame) = frames.next_until(next_batch).await {
+                frame
+            } else {
+                if !self.pass_on(&mut batches).await {
+                    return End::Dropped;
                 }
-                if read >= BATCH {
-                    break None;
-                }
-                match request::next(&mut body, self.silence).now_or_never() {
-                    Some(next) => frame = next,
-                    None => break None,
-                }
+                next_batch = Instant::now() + PAUSE;
+                continue;
             };
-            if !batch.is_empty() && self.out.send(batch).await.is_err() {
-                return End::Dropped;
+            match frame {
+                Ok(Some(bytes)) => splitter.feed(bytes),
+                Ok(None) => {
+                    if let Some(piece) = splitter.rest() {
+                        self.take_rest(piece, &mut response, &mut batches);
+                    }
+                    let has_reached = response.resume.as_ref().is_none_or(Resume::has_reached);
+                    break End::Whole { has_reached, is_quiet: has_reached && !response.is_new };
+                }
+                Err(Stop::Silence(_)) => break End::Silent,
+                Err(Stop::Broken(cause)) => break End::Cut(cause),
             }
-            match (end, response.words.take()) {
-                (Some(End::Whole { .. }), Some(message)) => return End::Cut(Cause::Node { message }),
-                (Some(end), _) => return end,
-                (None, words) => response.words = words,
+            while let Some(piece) = splitter.next() {
+                if !self.take_piece(piece, &mut response, &mut batches) {
+                    let is_strange = response.on_gap == OnGap::Stopped;
+                    break 'response if is_strange { End::Strange } else { End::Enough };
+                }
+                if batches.is_full() {
+                    if !self.pass_on(&mut batches).await {
+                        return End::Dropped;
+                    }
+                    next_batch = Instant::now() + PAUSE;
+                }
             }
+        };
+        if !self.pass_on(&mut batches).await {
+            return End::Dropped;
+        }
+        match (end, response.words) {
+            (End::Whole { .. }, Some(message)) => End::Cut(Cause::Node { message }),
+            (end, _) => end,
         }
     }
 
-    /// Takes what has come. False when there is no need for more.
-    fn take(&mut self, splitter: &mut Splitter, response: &mut Response, batch: &mut Batch) -> bool {
-        while let Some(piece) = splitter.next() {
-            if !self.take_piece(piece, response, batch) {
+    /// False when nobody listens any more.
+    async fn pass_on(&mut self, batches: &mut Batches) -> bool {
+        for batch in batches.take(&self.source) {
+            if self.out.feed(batch).await.is_err() {
                 return false;
             }
         }
         true
     }
 
-    fn take_piece(&mut self, piece: Piece, response: &mut Response, batch: &mut Batch) -> bool {
+    fn take_piece(&mut self, piece: Piece<'_>, response: &mut Response, batches: &mut Batches) -> bool {
         if piece.begins {
-            response.current = self.begin(&piece, response, batch);
+            response.current = self.begin(piece, response, batches);
             if response.on_gap == OnGap::Stopped {
                 return false;
             }
@@ -264,7 +255,7 @@ impl Reader {
             (ends, &self.mark, response.current)
         {
             // Behind the line, it may have been put away.
-            self.mark_seen |= mark.is(time, &piece) || time > position::later(mark.time, DISORDER);
+            self.mark_seen |= mark.is(time, piece) || time > mark.until;
         }
         if let Current::Line { time, stamp, skip } = &mut response.current {
             if let Some(less) = skip.checked_sub(1) {
@@ -275,7 +266,7 @@ impl Reader {
                     self.position.go_on();
                 }
                 response.is_new = true;
-                if !self.deliver(piece, time, stamp, batch) {
+                if !self.deliver(piece, time, stamp, batches) {
                     return false;
                 }
             }
@@ -287,25 +278,25 @@ impl Reader {
     }
 
     /// Takes a line that has no newline: it is whole if it is the last one that was in the log; else it will come again.
-    fn take_rest(&mut self, piece: Piece, response: &mut Response, batch: &mut Batch) {
+    fn take_rest(&mut self, piece: Piece<'_>, response: &mut Response, batches: &mut Batches) {
         let time = match (piece.begins, response.current) {
-            (true, _) => split::time(&piece.bytes).map(|(time, _)| time),
+            (true, _) => split::time(piece.bytes).map(|(time, _)| time),
             (false, Current::Line { time, .. }) => Some(time),
             (false, _) => return,
         };
         match time {
-            Some(time) if self.mark.as_ref().is_some_and(|mark| mark.is(time, &piece)) => {
-                self.take_piece(piece, response, batch);
+            Some(time) if self.mark.as_ref().is_some_and(|mark| mark.is(time, piece)) => {
+                self.take_piece(piece, response, batches);
             }
             Some(_) => {}
-            None => response.words = words(&piece),
+            None => response.words = words(piece),
         }
     }
 
     /// Looks at the beginning of a line.
-    fn begin(&mut self, piece: &Piece, response: &mut Response, batch: &mut Batch) -> Current {
+    fn begin(&mut self, piece: Piece<'_>, response: &mut Response, batches: &mut Batches) -> Current {
         let is_first = std::mem::replace(&mut response.is_first, false);
-        let Some((time, stamp)) = self.clock.read(&piece.bytes) else {
+        let Some((time, stamp)) = self.clock.read(piece.bytes) else {
             // At the beginning of a log that is asked for from a second on, it may be the end of a line that began a second
             // earlier. Else it is the node that speaks, which has something to say at the end.
             if !(is_first && response.is_from_second) {
@@ -314,7 +305,7 @@ impl Reader {
             return Current::Skipped;
         };
         response.words = None;
-        let print = self.position.print(time, piece);
+        let print = self.position.print(time, piece.bytes);
         let verdict = match &mut response.resume {
             Some(resume) => {
                 let verdict = resume.admit(print);
@@ -333,7 +324,7 @@ impl Reader {
                 return Current::Skipped;
             }
             Verdict::AfterGap => {
-                batch.push(self.gap(GapReason::Rotated, Some(time)));
+                batches.event(&self.source, self.gap(GapReason::Rotated, Some(time)));
                 0
             }
         };
@@ -345,25 +336,19 @@ impl Reader {
     }
 
     /// Passes a piece on. False when no more may come.
-    fn deliver(&mut self, piece: Piece, time: DateTime<Utc>, stamp: u8, batch: &mut Batch) -> bool {
+    fn deliver(&mut self, piece: Piece<'_>, time: DateTime<Utc>, stamp: u8, batches: &mut Batches) -> bool {
         self.delays.reset();
         let Piece { mut bytes, begins, mut ends } = piece;
         if let Some(left) = &mut self.left {
             let room = usize::try_from(*left).unwrap_or(usize::MAX);
             let size = bytes.len().saturating_sub(usize::from(stamp)) + usize::from(ends);
             if size > room {
-                bytes.truncate(room.saturating_add(usize::from(stamp)));
+                bytes = bytes.get(..room.saturating_add(usize::from(stamp))).unwrap_or(bytes);
                 ends = false;
             }
             *left = left.saturating_sub(size as u64);
         }
-        batch.push(Event::Line(LogLine::new(
-            self.source.clone(),
-            time,
-            bytes,
-            stamp,
-            Part::new(begins, ends),
-        )));
+        batches.line(bytes, time, stamp, Part::new(begins, ends));
         !self.is_full()
     }
 }
@@ -402,26 +387,8 @@ impl Response {
     }
 }
 
-fn words(piece: &Piece) -> Option<String> {
-    let text = String::from_utf8_lossy(&piece.bytes);
+fn words(piece: Piece<'_>) -> Option<String> {
+    let text = String::from_utf8_lossy(piece.bytes);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-impl Delays {
-    fn new((first, last): (Duration, Duration)) -> Self {
-        let builder = ExponentialBuilder::new()
-            .with_min_delay(first)
-            .with_max_delay(last)
-            .without_max_times()
-            .with_jitter();
-        Self { builder, next: builder.build(), count: 0 }
-    }
-
-    fn reset(&mut self) {
-        if self.count > 0 {
-            self.next = self.builder.build();
-            self.count = 0;
-        }
-    }
 }

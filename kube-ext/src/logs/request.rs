@@ -1,29 +1,35 @@
 //! Requests for a log, and for the pod that it is of.
 
-use std::time::Duration;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{
     Api, Client, Resource as _,
     api::{LogParams, Request},
     client::Body,
-    core::Status,
 };
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     error::Cause,
+    position::{DISORDER, later},
     split::{self, Piece, Splitter},
     tail::Since,
 };
+use crate::server;
 
 /// How long an answer may take to begin, at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How much of a line a runtime writes at once (containerd's `max_container_log_line_size`).
 const WRITTEN: usize = 16 * 1024;
-/// How much of an error is read.
-const ERROR: usize = 64 * 1024;
 
 /// The container of a pod whose log is asked for.
 #[derive(Clone)]
@@ -67,34 +73,18 @@ impl Target {
             .map_err(|error| Cause::Invalid { problem: error.to_string() })?;
         let answer = tokio::time::timeout(self.patience, self.client.send(request.map(Body::from))).await;
         let response = answer.map_err(|_| silence(self.patience))?.map_err(Cause::of)?;
-        let code = response.status();
-        if code.is_success() {
-            return Ok(response.into_body());
-        }
-        let body = http_body_util::Limited::new(response.into_body(), ERROR).collect();
-        let text = match tokio::time::timeout(self.patience, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            _ => bytes::Bytes::new(),
-        };
-        // As kube reads it: a proxy answers with something else.
-        let mut status = serde_json::from_slice::<Status>(&text).unwrap_or_else(|_| {
-            let text = String::from_utf8_lossy(&text);
-            let words = if text.trim().is_empty() { code.to_string() } else { text.trim().to_owned() };
-            Status::failure(&words, "Failed to parse error data").with_code(code.as_u16())
-        });
-        if status.code == 0 {
-            status.code = code.as_u16();
-        }
-        Err(Cause::of(kube::Error::Api(status.boxed())))
+        let response = tokio::time::timeout(self.patience, server::accepted(response)).await;
+        let response = response.map_err(|_| silence(self.patience))?.map_err(Cause::of)?;
+        Ok(response.into_body())
     }
 
     /// The last line of a log, if it has one.
     pub(super) async fn last_line(&self, range: Range, bound: usize) -> Result<Option<Mark>, Cause> {
         let range = Range { since: None, lines: Some(1), follow: false, ..range };
-        let mut body = self.open(range).await?;
+        let mut frames = Frames::new(self.open(range).await?, self.patience);
         let mut splitter = Splitter::new(bound.max(2 * WRITTEN));
         let mut last = None;
-        while let Some(frame) = next(&mut body, self.patience).await.map_err(Stop::into_cause)? {
+        while let Some(frame) = frames.next().await.map_err(Stop::into_cause)? {
             splitter.feed(frame);
             while let Some(piece) = splitter.next() {
                 last = Mark::new(piece).or(last);
@@ -128,16 +118,64 @@ impl Stop {
     }
 }
 
-/// The next bytes of a body; none at its end.
-pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<bytes::Bytes>, Stop> {
-    loop {
-        let frame = tokio::time::timeout(silence, body.frame()).await;
-        match frame.map_err(|_| Stop::Silence(silence))? {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(Stop::Broken(Cause::of(error))),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+/// A body that comes in frames.
+pub(super) struct Frames {
+    body: Body,
+    silence: Duration,
+    /// One for all frames: to set a timer for each costs more than the frame.
+    timer: Pin<Box<Sleep>>,
+    /// Since when the next frame is waited for.
+    waiting: Option<Instant>,
+}
+
+impl Frames {
+    pub(super) fn new(body: Body, silence: Duration) -> Self {
+        Self { body, silence, timer: Box::pin(sleep(silence)), waiting: None }
+    }
+
+    /// The next bytes; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+        self.waiting = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(frame) = self.poll_body(cx) {
+                return Poll::Ready(frame);
+            }
+            let silence = self.silence;
+            let since = *self.waiting.get_or_insert_with(Instant::now);
+            loop {
+                ready!(self.timer.as_mut().poll(cx));
+                match since.checked_add(silence).filter(|until| *until > Instant::now()) {
+                    Some(until) => self.timer.as_mut().reset(until),
+                    None => return Poll::Ready(Err(Stop::Silence(silence))),
+                }
+            }
+        })
+        .await
+    }
+
+    /// The same, if it comes before this moment.
+    pub(super) async fn next_until(&mut self, moment: Instant) -> Option<Result<Option<Bytes>, Stop>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(frame) = self.poll_body(cx) {
+                return Poll::Ready(Some(frame));
+            }
+            if self.timer.deadline() != moment {
+                self.timer.as_mut().reset(moment);
+            }
+            self.timer.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Stop>> {
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => return Poll::Ready(Ok(None)),
+                Some(Err(error)) => return Poll::Ready(Err(Stop::Broken(Cause::of(error)))),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Ok(Some(data)));
+                    }
                 }
             }
         }
@@ -149,19 +187,21 @@ pub(super) async fn next(body: &mut Body, silence: Duration) -> Result<Option<by
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) time: DateTime<Utc>,
-    pub(super) piece: Piece,
+    /// What is younger than this was written behind it.
+    pub(super) until: DateTime<Utc>,
+    pub(super) bytes: Vec<u8>,
     stamp: u8,
 }
 
 impl Mark {
-    fn new(piece: Piece) -> Option<Self> {
-        let (time, stamp) = split::time(&piece.bytes).filter(|_| piece.begins)?;
-        Some(Self { time, piece, stamp })
+    fn new(piece: Piece<'_>) -> Option<Self> {
+        let (time, stamp) = split::time(piece.bytes).filter(|_| piece.begins)?;
+        Some(Self { time, until: later(time, DISORDER), bytes: piece.bytes.to_vec(), stamp })
     }
 
     /// Whether the last piece of a line is this one, or the end of it.
-    pub(super) fn is(&self, time: DateTime<Utc>, piece: &Piece) -> bool {
-        let (bytes, whole) = (&*piece.bytes, &*self.piece.bytes);
+    pub(super) fn is(&self, time: DateTime<Utc>, piece: Piece<'_>) -> bool {
+        let (bytes, whole) = (piece.bytes, &*self.bytes);
         let end = whole.get(usize::from(self.stamp)..).unwrap_or_default();
         let may_be_end = !end.is_empty() && time <= self.time;
         if piece.begins {
@@ -172,7 +212,7 @@ impl Mark {
     }
 }
 
-fn silence(span: Duration) -> Cause {
+pub(super) fn silence(span: Duration) -> Cause {
     Cause::Lost { reason: format!("nothing from the server for {span:?}") }
 }
 

@@ -1,14 +1,17 @@
 //! From the bytes of a response to lines: each with its time, none longer than a bound.
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
+use bytes::Bytes;
+use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
 use memchr::memchr;
 
+/// How much room is kept for the beginnings of lines whose ends are still to come.
+const KEPT: usize = 32 * 1024;
+
 /// A line, or a part of one that is longer than the bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
     /// Without the newline. The first piece of a line begins with the time and a space.
-    pub(super) bytes: Bytes,
+    pub(super) bytes: &'a [u8],
     /// The first piece of its line.
     pub(super) begins: bool,
     /// The last piece of its line.
@@ -22,56 +25,70 @@ pub(super) struct Splitter {
     /// How long a piece may be, in bytes.
     bound: usize,
     frame: Bytes,
-    /// The beginning of a piece from frames before.
-    held: BytesMut,
+    /// How much of it has been given out.
+    at: usize,
+    /// The beginning of a piece from frames before, or one that has been given out.
+    held: Vec<u8>,
+    is_given: bool,
     /// The next byte continues a line of which a piece has been given out.
     inside: bool,
 }
 
 impl Splitter {
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound: bound.max(1), frame: Bytes::new(), held: BytesMut::new(), inside: false }
+        let (frame, held) = (Bytes::new(), Vec::new());
+        Self { bound: bound.max(1), frame, at: 0, held, is_given: false, inside: false }
     }
 
     /// Takes the next part of the response; what came before must have been [given out](Self::next).
     pub(super) fn feed(&mut self, frame: Bytes) {
-        self.frame = frame;
+        (self.frame, self.at) = (frame, 0);
     }
 
     /// The next piece that is whole.
-    pub(super) fn next(&mut self) -> Option<Piece> {
+    pub(super) fn next(&mut self) -> Option<Piece<'_>> {
+        self.forget_given();
+        let rest = self.frame.get(self.at..).unwrap_or_default();
         let room = self.bound.saturating_sub(self.held.len());
-        let window = self.frame.get(..room.saturating_add(1)).unwrap_or(&self.frame);
+        let window = rest.get(..room.saturating_add(1)).unwrap_or(rest);
         let (length, ends) = match memchr(b'\n', window) {
             Some(at) => (at, true),
             // With one byte more than there is room for, the line goes on.
             None if window.len() > room => (room, false),
             None => {
-                self.held.extend_from_slice(&self.frame);
-                self.frame.clear();
+                self.held.extend_from_slice(rest);
+                self.feed(Bytes::new());
                 return None;
             }
         };
-        let bytes = if self.held.is_empty() {
-            self.frame.split_to(length)
-        } else {
-            self.held.extend_from_slice(&self.frame.split_to(length));
-            self.held.split().freeze()
-        };
-        if ends {
-            self.frame.advance(1);
-        }
+        let start = self.at;
+        self.at += length + usize::from(ends);
         let begins = !std::mem::replace(&mut self.inside, !ends);
+        let mut bytes = self.frame.get(start..start + length)?;
+        if !self.held.is_empty() {
+            self.held.extend_from_slice(bytes);
+            self.is_given = true;
+            bytes = &self.held;
+        }
         Some(Piece { bytes, begins, ends })
     }
 
     /// What is left at the end of the response: a line without a newline.
-    pub(super) fn rest(&mut self) -> Option<Piece> {
+    pub(super) fn rest(&mut self) -> Option<Piece<'_>> {
+        self.forget_given();
         if self.held.is_empty() && !self.inside {
             return None;
         }
+        self.is_given = true;
         let begins = !std::mem::take(&mut self.inside);
-        Some(Piece { bytes: self.held.split().freeze(), begins, ends: true })
+        Some(Piece { bytes: &self.held, begins, ends: true })
+    }
+
+    fn forget_given(&mut self) {
+        if std::mem::take(&mut self.is_given) {
+            self.held.clear();
+            self.held.shrink_to(KEPT);
+        }
     }
 }
 
@@ -80,7 +97,7 @@ impl Splitter {
 pub(super) struct Clock {
     /// The text up to the second, and the time.
     second: Vec<u8>,
-    time: DateTime<Utc>,
+    time: NaiveDateTime,
 }
 
 /// How long the text of a time is up to the second: `2006-01-02T15:04:05`.
@@ -92,27 +109,26 @@ impl Clock {
         // As the kubelet writes it, in UTC: nine digits, `Z` and a space.
         if !self.second.is_empty()
             && line.starts_with(&self.second)
-            && let Some([b'.', digits @ .., b'Z', b' ']) = line.get(SECOND..SECOND + 12)
+            && let Some([b'.', digits @ .., b'Z', b' ']) =
+                line.get(SECOND..).and_then(<[u8]>::first_chunk::<12>)
             && let Some(nanoseconds) = number(digits)
         {
-            let time = self.time.checked_add_signed(TimeDelta::nanoseconds(nanoseconds))?;
-            return Some((time, 31));
+            return Some((self.time.with_nanosecond(nanoseconds)?.and_utc(), 31));
         }
         let (time, length) = time(line)?;
         // In another zone, the text of a second is not all of it; nor is that of a leap second.
         let is_plain = time.nanosecond() < 1_000_000_000;
         if is_plain && line.get(usize::from(length).checked_sub(2)?) == Some(&b'Z') {
             self.second = line.get(..SECOND)?.to_vec();
-            self.time = time.with_nanosecond(0)?;
+            self.time = time.naive_utc();
         }
         Some((time, length))
     }
 }
 
-fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0_i64, |number, digit| {
-        digit.is_ascii_digit().then(|| 10 * number + i64::from(digit - b'0'))
-    })
+fn number(digits: &[u8; 9]) -> Option<u32> {
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| digits.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0')))
 }
 
 /// The time that a line begins with, and how long its text is with the space behind it.
@@ -130,20 +146,23 @@ mod tests {
 
     use super::*;
 
-    fn split(bound: usize, frames: &[&[u8]]) -> (Vec<Piece>, Option<Piece>) {
+    type Owned = (Vec<u8>, bool, bool);
+
+    fn split(bound: usize, frames: &[&[u8]]) -> (Vec<Owned>, Option<Owned>) {
+        let owned = |piece: Piece<'_>| (piece.bytes.to_vec(), piece.begins, piece.ends);
         let mut splitter = Splitter::new(bound);
         let mut pieces = Vec::new();
         for frame in frames {
             splitter.feed(Bytes::copy_from_slice(frame));
             while let Some(piece) = splitter.next() {
-                pieces.push(piece);
+                pieces.push(owned(piece));
             }
         }
-        (pieces, splitter.rest())
+        (pieces, splitter.rest().map(owned))
     }
 
-    fn piece(bytes: &[u8], begins: bool, ends: bool) -> Piece {
-        Piece { bytes: Bytes::copy_from_slice(bytes), begins, ends }
+    fn piece(bytes: &[u8], begins: bool, ends: bool) -> Owned {
+        (bytes.to_vec(), begins, ends)
     }
 
     #[test]
@@ -228,14 +247,14 @@ mod tests {
             prop_assert_eq!(&split(bound, &frames), &whole);
             // And nothing is lost.
             let mut again = Vec::new();
-            for piece in &whole.0 {
-                prop_assert!(piece.bytes.len() <= bound);
-                again.extend_from_slice(&piece.bytes);
-                if piece.ends {
+            for (bytes, _, ends) in &whole.0 {
+                prop_assert!(bytes.len() <= bound);
+                again.extend_from_slice(bytes);
+                if *ends {
                     again.push(b'\n');
                 }
             }
-            again.extend(whole.1.iter().flat_map(|piece| piece.bytes.to_vec()));
+            again.extend(whole.1.iter().flat_map(|(bytes, ..)| bytes));
             prop_assert_eq!(again, text);
         }
     }

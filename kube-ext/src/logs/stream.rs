@@ -17,6 +17,7 @@ use futures::{
     FutureExt as _, Stream, StreamExt as _, TryStreamExt as _,
     future::{BoxFuture, ready},
     stream::{BoxStream, FuturesUnordered, StreamFuture},
+    task::AtomicWaker,
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -42,7 +43,7 @@ use crate::pod::{ContainerExt as _, PodExt as _};
 /// How long a line waits for older ones of other containers, unless told otherwise.
 const WINDOW: Duration = Duration::from_millis(500);
 /// How often pods may not be listed before it is given up, if nothing is followed.
-const TRIES: u32 = 8;
+pub(super) const TRIES: u32 = 8;
 
 /// Lines of many containers, and what there is to know about them: what [`LogExt::tail`](crate::logs::LogExt::tail) returns.
 ///
@@ -50,11 +51,11 @@ const TRIES: u32 = 8;
 /// cannot be listed, or what was asked for cannot be. What happens to one container is an [`Event`], and the others go on. Without
 /// [`follow`](Tail::follow), it ends when all has been read.
 ///
-/// Nothing happens unless it is polled: a reader that is slow slows the servers down, and loses nothing. It must be polled in the
-/// context of a tokio runtime, but starts no tasks.
+/// Nothing happens before it is polled, and little unless it is: a reader that is slow slows the servers down, and loses nothing. It
+/// must be polled in the context of a tokio runtime, where each container has a task that reads a few batches ahead.
 ///
 /// # Cancel safety
-/// Between two items nothing is lost. When it is dropped, all connections are closed.
+/// Between two items nothing is lost. When it is dropped, its tasks are aborted, which closes all connections.
 ///
 /// ```
 /// use futures::TryStreamExt;
@@ -121,6 +122,7 @@ impl LogStream {
             client: api.clone().into_client(),
             permits: Semaphore::new(tail.max_streams.min(Semaphore::MAX_PERMITS)),
             parked: AtomicUsize::new(0),
+            watcher: AtomicWaker::new(),
             began: Instant::now(),
             tail,
         });
@@ -145,7 +147,7 @@ impl LogStream {
     /// A line is held until every log that is read has a later one. While logs are followed, one that is silent is not waited
     /// for longer than the window, half a second unless told otherwise ([`merged_within`](Self::merged_within)); nor are those that wait
     /// for their turn or for a start. Lines of a container are never put in another order, even if their times are not.
-    /// One batch of each log is held, some 100 KiB.
+    /// A batch of each log is held, some 50 KiB.
     ///
     /// ```
     /// use kube_ext::logs::{LogExt, LogStream, Tail};
@@ -345,12 +347,11 @@ impl LogStream {
             let name = container.name();
             if known.containers.insert(name.to_owned()) && filter.takes(&container, first) {
                 let (view, kind) = (known.view.subscribe(), container.kind());
-                let batches = Follower::start(&self.shared, &pod, name, kind, view, first);
-                started.push(batches);
+                started.push(Follower::start(&self.shared, &pod, name, kind, view, first));
             }
         }
-        for batches in started {
-            let source = Source { id: self.started, batches };
+        for (batches, follower) in started {
+            let source = Source { id: self.started, batches, follower };
             self.started += 1;
             self.order.awaits(source.id);
             self.sources.push(source.into_future());
@@ -380,6 +381,7 @@ impl LogStream {
                 }
             },
             Order::ByTime(order) => {
+                self.shared.watcher.register(cx.waker());
                 while let Poll::Ready(Some((batch, source))) = self.sources.poll_next_unpin(cx) {
                     order.came(source.id);
                     if let Some(batch) = batch
@@ -424,7 +426,7 @@ impl Stream for LogStream {
             return Poll::Ready(None);
         }
         // Between batches is often enough.
-        if !matches!(&this.order, Order::AsItComes(Some(head)) if !head.batch.as_slice().is_empty())
+        if !matches!(&this.order, Order::AsItComes(Some(head)) if !head.batch.is_empty())
             && let Err(error) = this.poll_pods(cx)
         {
             this.state = State::Failed;
@@ -486,7 +488,7 @@ async fn select(api: Api<Pod>, shared: Arc<Shared>) -> Result<(Filter, watcher::
             let problem = "a workload is of one namespace, and all are asked for".to_owned();
             return Err(failed(Cause::Invalid { problem }));
         };
-        match workload.pods(&shared.client, namespace).await.map_err(failed)? {
+        match workload.pods(&shared.client, namespace, &shared.tail).await.map_err(failed)? {
             Pods::Name(name) => tail = tail.pod(name),
             Pods::Labels(selector) => labels = Some(selector),
         }

@@ -9,7 +9,15 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind},
 };
 
-use super::error::Cause;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    delays::Delays,
+    error::Cause,
+    request::{PATIENCE, silence},
+    stream::TRIES,
+    tail::Tail,
+};
 use crate::server::is_name;
 
 /// A workload by its type, in any of the forms that kubectl takes for it, and its name.
@@ -82,8 +90,19 @@ impl Workload {
         }
     }
 
-    /// Reads the object and takes its selector.
-    pub(super) async fn pods(&self, client: &Client, namespace: &str) -> Result<Pods, Cause> {
+    /// Reads the object and takes its selector; tried again as a list of pods would be.
+    pub(super) async fn pods(&self, client: &Client, namespace: &str, tail: &Tail) -> Result<Pods, Cause> {
+        let (mut delays, patience) = (Delays::new(tail.backoff), tail.silence.min(PATIENCE));
+        loop {
+            let pods = timeout(patience, self.ask(client, namespace)).await;
+            match pods.unwrap_or_else(|_| Err(silence(patience))) {
+                Err(cause) if cause.may_pass() && delays.count() < TRIES => sleep(delays.next()).await,
+                pods => return pods,
+            }
+        }
+    }
+
+    async fn ask(&self, client: &Client, namespace: &str) -> Result<Pods, Cause> {
         let resource = match self.kind {
             Kind::Pod => return Ok(Pods::Name(self.name.clone())),
             Kind::Equality(resource) | Kind::Set(resource) => resource,
