@@ -23,6 +23,10 @@
 )]
 #![cfg_attr(
     feature = "client",
+    doc = "| the owners of an object, and who owns whom in a cluster | [`owners::OwnersExt`], [`owners::OwnerGraph`] | `client` |"
+)]
+#![cfg_attr(
+    feature = "client",
     doc = "| a client whose new connections do not wait for acknowledgements | [`client::nodelay`] | `client` |"
 )]
 #![cfg_attr(
@@ -67,9 +71,11 @@ pub mod fake;
 mod go_float;
 #[cfg(feature = "runtime")]
 pub mod logs;
+#[cfg(feature = "client")]
+pub mod owners;
 pub mod pod;
 pub mod prelude;
-#[cfg(any(feature = "runtime", feature = "ws"))]
+#[cfg(feature = "client")]
 mod server;
 pub mod time;
 pub mod yaml;

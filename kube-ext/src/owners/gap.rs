@@ -1,0 +1,41 @@
+//! What a graph does not have, and why.
+
+use std::fmt;
+
+use super::error::Cause;
+
+/// What could not be listed.
+///
+/// ```
+/// fn show(gap: &kube_ext::owners::Gap) {
+///     // pods.metrics.k8s.io in all namespaces: not listed: the server is currently unable to handle the request
+///     eprintln!("{gap}");
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Gap {
+    /// The kind, as kubectl names it (`deployments.apps`), or a group with a version (`metrics.k8s.io/v1beta1`) if what is served there is
+    /// not known.
+    pub what: String,
+    /// The namespace whose objects were asked for; none if those of all were, or the kind is in none.
+    pub namespace: Option<String>,
+    /// The namespace of which the graph has the objects, because those of all namespaces may not be listed.
+    pub only: Option<String>,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, " in namespace {namespace}")?;
+        }
+        match &self.only {
+            Some(only) => write!(f, ": not listed but for namespace {only}: ")?,
+            None => f.write_str(": not listed: ")?,
+        }
+        self.cause.fmt(f)
+    }
+}

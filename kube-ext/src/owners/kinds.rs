@@ -1,0 +1,275 @@
+//! The kinds that a server serves, asked for once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::{
+    Client, Discovery,
+    api::{ApiResource, GroupVersionKind},
+    core::discovery::v2::{APIGroupDiscovery, APIResourceDiscovery},
+    discovery::{ApiCapabilities, Scope},
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use super::error::{Cause, Error};
+
+/// How old an answer must be before a kind that it does not have is asked for again.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// A kind of objects that a server serves.
+///
+/// ```
+/// fn title(kind: &kube_ext::owners::Kind) -> String {
+///     format!("{} {}", kind.resource.api_version, kind.resource.kind)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kind {
+    /// Its group, version, kind and plural.
+    pub resource: ApiResource,
+    /// Its objects are in namespaces.
+    pub is_namespaced: bool,
+    verbs: Vec<String>,
+    /// The singular, and short names.
+    names: Vec<String>,
+}
+
+impl Kind {
+    fn new(group: &str, version: &str, resource: APIResourceDiscovery) -> Option<Self> {
+        let (plural, kind) = (resource.resource?, resource.response_kind?);
+        // The kind may be of another version than the resource.
+        let group = kind.group.as_deref().filter(|group| !group.is_empty()).unwrap_or(group);
+        let version = kind.version.as_deref().filter(|version| !version.is_empty()).unwrap_or(version);
+        let gvk = GroupVersionKind::gvk(group, version, &kind.kind?);
+        let names = resource.singular_resource.into_iter().chain(resource.short_names).collect();
+        Some(Self {
+            resource: ApiResource::from_gvk_with_plural(&gvk, &plural),
+            is_namespaced: resource.scope.as_deref() == Some("Namespaced"),
+            verbs: resource.verbs,
+            names,
+        })
+    }
+
+    fn of_capabilities(resource: ApiResource, capabilities: ApiCapabilities) -> Self {
+        let is_namespaced = capabilities.scope == Scope::Namespaced;
+        Self { resource, is_namespaced, verbs: capabilities.operations, names: Vec::new() }
+    }
+
+    /// One that the server does not serve, as far as is known.
+    pub(super) fn unknown(gvk: &GroupVersionKind) -> Self {
+        let resource = ApiResource::from_gvk(gvk);
+        Self { resource, is_namespaced: true, verbs: Vec::new(), names: Vec::new() }
+    }
+
+    /// Whether its objects can be listed.
+    ///
+    /// ```
+    /// fn count(kinds: &[kube_ext::owners::Kind]) -> usize {
+    ///     kinds.iter().filter(|kind| kind.is_listable()).count()
+    /// }
+    /// ```
+    pub fn is_listable(&self) -> bool {
+        self.verbs.iter().any(|verb| verb == "list")
+    }
+
+    /// Whether that is what kubectl would take the name for: plural, singular, short name or kind, with a group and a version or
+    /// without, as `deployments`, `deploy`, `Deployment.apps`, `deployments.v1.apps`.
+    ///
+    /// ```
+    /// fn is_meant(kind: &kube_ext::owners::Kind) -> bool {
+    ///     kind.is_called("deploy")
+    /// }
+    /// ```
+    pub fn is_called(&self, name: &str) -> bool {
+        let (name, place) = name.split_once('.').map_or((name, None), |(name, place)| (name, Some(place)));
+        let ApiResource { group, version, kind, plural, .. } = &self.resource;
+        let is_there = place.is_none_or(|place| {
+            let rest = place.strip_prefix(version.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            place == group || rest == Some(group)
+        });
+        let mut names = self.names.iter().chain([kind, plural]);
+        is_there && names.any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// As kubectl names a kind: `deployments.apps`, `pods`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resource.plural)?;
+        if self.resource.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.resource.group) }
+    }
+}
+
+/// What kinds there are, by one discovery that all who have a clone of this share.
+///
+/// It is made when it is first needed, with two requests (aggregated discovery, KEP-3352), and again if a kind is asked for that was
+/// not there ten seconds ago or earlier, since CRDs come at any time.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use kube_ext::{fake::FakeCluster, owners::Kinds};
+///
+/// let cluster = FakeCluster::builder().start().await?;
+/// let kinds = Kinds::new(cluster.client()?);
+/// let deployments = kinds.find("deploy").await?;
+/// assert_eq!(deployments.to_string(), "deployments.apps");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Kinds {
+    client: Client,
+    catalog: Arc<Mutex<Option<(Instant, Arc<Catalog>)>>>,
+}
+
+impl Kinds {
+    /// Asks nothing yet.
+    ///
+    /// ```
+    /// # let _ = kube_ext::owners::Kinds::new;
+    /// ```
+    pub fn new(client: Client) -> Self {
+        Self { client, catalog: Arc::new(Mutex::new(None)) }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The kind of that name, as [`Kind::is_called`] says; if several are, a core one, then the one whose group comes first in the
+    /// alphabet.
+    ///
+    /// # Errors
+    /// [`Cause::UnknownKind`] if there is none, and [`Cause::Request`] or the like if the server cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// ```
+    /// async fn plural(kinds: &kube_ext::owners::Kinds) -> Result<String, kube_ext::owners::Error> {
+    ///     Ok(kinds.find("sts").await?.resource.plural)
+    /// }
+    /// ```
+    pub async fn find(&self, name: &str) -> Result<Kind, Error> {
+        let find = |catalog: &Catalog| {
+            let preferred = catalog.preferred.iter();
+            preferred.chain(catalog.by_type.values()).find(|kind| kind.is_called(name)).cloned()
+        };
+        match self.look(find).await? {
+            Some(kind) => Ok(Kind::clone(&kind)),
+            None => Err(Error::new(format!("kind {name}"), Cause::UnknownKind)),
+        }
+    }
+
+    /// The kind that a reference names.
+    pub(super) async fn of_reference(&self, gvk: &GroupVersionKind) -> Result<Option<Arc<Kind>>, Error> {
+        self.look(|catalog| catalog.of(gvk).cloned()).await
+    }
+
+    /// Looks for something, and once more in a new catalog if it is not in one that is no longer young.
+    async fn look<T>(&self, look: impl Fn(&Catalog) -> Option<T>) -> Result<Option<T>, Error> {
+        let (since, catalog) = self.current(Duration::MAX).await?;
+        let found = look(&catalog);
+        if found.is_some() || since.elapsed() < YOUNG {
+            return Ok(found);
+        }
+        Ok(look(&self.current(YOUNG).await?.1))
+    }
+
+    /// What there is, as it is now.
+    pub(super) async fn now(&self) -> Result<Arc<Catalog>, Error> {
+        Ok(self.current(Duration::ZERO).await?.1)
+    }
+
+    /// What there is, no older than that; all who ask at the same time wait for the same answer.
+    async fn current(&self, age: Duration) -> Result<(Instant, Arc<Catalog>), Error> {
+        let mut catalog = self.catalog.lock().await;
+        if let Some((since, catalog)) = &*catalog
+            && since.elapsed() < age
+        {
+            return Ok((*since, catalog.clone()));
+        }
+        let since = Instant::now();
+        let found = Catalog::discover(&self.client).await;
+        let found = found.map_err(|source| Error::new("discovery".to_owned(), Cause::of(source)))?;
+        Ok(catalog.insert((since, Arc::new(found))).clone())
+    }
+}
+
+impl fmt::Debug for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kinds").finish_non_exhaustive()
+    }
+}
+
+/// What a server serves.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    /// A kind of each resource, in the version that the server prefers: core ones first, then by group and plural.
+    pub(super) preferred: Vec<Arc<Kind>>,
+    by_type: HashMap<GroupVersionKind, Arc<Kind>>,
+    /// Groups with their versions of which the server knows no more than what was: who serves them does not answer.
+    pub(super) stale: Vec<String>,
+}
+
+impl Catalog {
+    async fn discover(client: &Client) -> kube::Result<Self> {
+        let (core, others) = tokio::try_join!(
+            client.list_core_api_versions_aggregated(),
+            client.list_api_groups_aggregated()
+        )?;
+        let mut catalog = Self::default();
+        let groups = core.items.into_iter().chain(others.items);
+        groups.for_each(|group| catalog.add_group(group));
+        if catalog.by_type.is_empty() {
+            // A server before 1.27 takes them for other lists, without any of these.
+            let discovery = Discovery::new(client.clone()).run().await?;
+            for group in discovery.groups() {
+                let versions = group.versions().map(|version| {
+                    let resources = group.versioned_resources(version).into_iter();
+                    resources.map(|(resource, can)| Kind::of_capabilities(resource, can)).collect::<Vec<_>>()
+                });
+                catalog.add_versions(versions.collect::<Vec<_>>());
+            }
+        }
+        let place = |kind: &Arc<Kind>| (kind.resource.group.clone(), kind.resource.plural.clone());
+        catalog.preferred.sort_by_cached_key(place);
+        Ok(catalog)
+    }
+
+    fn add_group(&mut self, group: APIGroupDiscovery) {
+        let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
+        let mut versions = Vec::new();
+        for of_version in group.versions {
+            let version = of_version.version.unwrap_or_default();
+            if of_version.freshness.as_deref() == Some("Stale") {
+                self.stale.push(format!("{name}/{version}"));
+            }
+            let resources = of_version.resources.into_iter();
+            versions.push(resources.filter_map(|it| Kind::new(&name, &version, it)).collect());
+        }
+        self.add_versions(versions);
+    }
+
+    /// Adds the kinds of a group by version, that which the server prefers first.
+    fn add_versions(&mut self, versions: Vec<Vec<Kind>>) {
+        let mut seen = HashSet::new();
+        for kind in versions.into_iter().flatten().map(Arc::new) {
+            let ApiResource { group, version, kind: name, plural, .. } = &kind.resource;
+            self.by_type.entry(GroupVersionKind::gvk(group, version, name)).or_insert_with(|| kind.clone());
+            if seen.insert((group.clone(), plural.clone())) {
+                self.preferred.push(kind);
+            }
+        }
+    }
+
+    pub(super) fn of(&self, gvk: &GroupVersionKind) -> Option<&Arc<Kind>> {
+        self.by_type.get(gvk)
+    }
+}

@@ -1,0 +1,37 @@
+//! Who owns whom: the owners of an object, and the graph of all objects of a cluster or a namespace.
+//!
+//! [`OwnersExt`] is on every resource and walks up: to its owners, its [controller](OwnersExt::controller_of), its
+//! [first controller](OwnersExt::root_owner). [`OwnerGraph`] lists the metadata of everything once and knows the way up and down:
+//! what a Deployment owns, what has lost its owner, why the garbage collector does not take an owner reference for one.
+//!
+//! Neither gives up: an owner that is gone, or may not be read, is an item of its own; a kind that cannot be listed is a [`Gap`], and the
+//! rest is there. Both ask the server for its kinds once ([`Kinds`]), and never guess a plural.
+//!
+//! The rules are those of the garbage collector (`pkg/controller/garbagecollector`). A user needs `list` on what is to be in the graph,
+//! and `get` on owners for the way up.
+
+mod builder;
+mod error;
+mod gap;
+mod graph;
+mod join;
+mod kinds;
+mod list;
+mod node;
+mod picture;
+mod tree;
+mod walk;
+
+pub use petgraph::{self, graph::NodeIndex};
+
+pub use self::{
+    builder::Builder,
+    error::{Cause, Error},
+    gap::Gap,
+    graph::OwnerGraph,
+    kinds::{Kind, Kinds},
+    node::{Edge, Flaw, Node, Presence},
+    picture::Picture,
+    tree::Tree,
+    walk::{Owner, OwnersExt},
+};

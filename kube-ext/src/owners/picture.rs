@@ -1,0 +1,166 @@
+//! A part of a graph for other programs: DOT, Mermaid and JSON.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use chrono::SecondsFormat;
+use petgraph::{
+    dot::{Config, Dot},
+    graph::{DiGraph, NodeIndex},
+};
+use serde_json::{Value, json};
+
+use super::{
+    graph::OwnerGraph,
+    node::{Edge, Node, Presence},
+};
+
+/// Some of the nodes of a graph, and the edges between them, in a stable order.
+///
+/// ```
+/// # use kube_ext::owners::{NodeIndex, OwnerGraph};
+/// fn dot(graph: &OwnerGraph, web: NodeIndex) -> String {
+///     graph.picture([web].into_iter().chain(graph.descendants(web))).dot()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Picture<'g> {
+    graph: DiGraph<&'g Node, &'g Edge>,
+}
+
+impl OwnerGraph {
+    /// A picture of these nodes.
+    ///
+    /// ```
+    /// # use kube_ext::owners::OwnerGraph;
+    /// fn of_all(graph: &OwnerGraph) -> String {
+    ///     graph.picture(graph.nodes()).mermaid()
+    /// }
+    /// ```
+    pub fn picture(&self, nodes: impl IntoIterator<Item = NodeIndex>) -> Picture<'_> {
+        let mut graph = DiGraph::new();
+        let mut indices = HashMap::new();
+        let nodes = self.sorted(nodes.into_iter().filter(|index| self.as_petgraph().contains_node(*index)));
+        for index in nodes {
+            indices.entry(index).or_insert_with(|| graph.add_node(&self[index]));
+        }
+        let mut sorted: Vec<_> = indices.iter().map(|(index, drawn)| (*drawn, *index)).collect();
+        sorted.sort_unstable();
+        for (owner, index) in sorted {
+            for (dependent, edge) in self.dependents(index) {
+                if let Some(dependent) = indices.get(&dependent) {
+                    graph.add_edge(owner, *dependent, edge);
+                }
+            }
+        }
+        Picture { graph }
+    }
+}
+
+impl Picture<'_> {
+    /// In the language of Graphviz. What is not there is dashed, and so are references that the garbage collector does not honour.
+    ///
+    /// ```
+    /// # use kube_ext::owners::Picture;
+    /// fn write(picture: &Picture<'_>) -> std::io::Result<()> {
+    ///     std::fs::write("owners.dot", picture.dot())
+    /// }
+    /// ```
+    pub fn dot(&self) -> String {
+        let node = |_, (_, node): (NodeIndex, &&Node)| {
+            let style = if node.presence() == Presence::Listed { "" } else { " style = dashed" };
+            let place = node.namespace().map(|namespace| format!("\\n{}", quoted(namespace)));
+            format!(
+                "label = \"{}\\n{}{}\" shape = box{style}",
+                quoted(&node.kind().resource.kind),
+                quoted(node.name()),
+                place.unwrap_or_default(),
+            )
+        };
+        let edge = |_, edge: petgraph::graph::EdgeReference<'_, &Edge>| match edge.weight().flaw() {
+            Some(flaw) => format!("label = \"{flaw}\" style = dashed"),
+            None => String::new(),
+        };
+        let config = [Config::NodeNoLabel, Config::EdgeNoLabel];
+        format!("{:?}", Dot::with_attr_getters(&self.graph, &config, &edge, &node))
+    }
+
+    /// As a Mermaid flowchart, which GitHub shows in Markdown.
+    ///
+    /// ```
+    /// # use kube_ext::owners::Picture;
+    /// fn in_markdown(picture: &Picture<'_>) -> String {
+    ///     format!("```mermaid\n{}```\n", picture.mermaid())
+    /// }
+    /// ```
+    pub fn mermaid(&self) -> String {
+        let mut text = "flowchart TD\n".to_owned();
+        for index in self.graph.node_indices() {
+            let node = self.graph[index];
+            let namespace = node.namespace().map(|namespace| format!("<br>{}", escaped(namespace)));
+            let (kind, name) = (escaped(&node.kind().resource.kind), escaped(node.name()));
+            let _ =
+                writeln!(text, "  n{}[\"{kind}<br>{name}{}\"]", index.index(), namespace.unwrap_or_default());
+            if node.presence() != Presence::Listed {
+                let _ = writeln!(text, "  style n{} stroke-dasharray: 5 5", index.index());
+            }
+        }
+        for edge in self.graph.edge_indices() {
+            let Some((owner, dependent)) = self.graph.edge_endpoints(edge) else { continue };
+            let arrow = match self.graph[edge].flaw() {
+                Some(flaw) => format!("-. \"{flaw}\" .->"),
+                None => "-->".to_owned(),
+            };
+            let _ = writeln!(text, "  n{} {arrow} n{}", owner.index(), dependent.index());
+        }
+        text
+    }
+
+    /// As JSON: `nodes` with what is known of each, and `edges` from the uid of an owner to that of what it owns.
+    ///
+    /// ```
+    /// # use kube_ext::owners::Picture;
+    /// fn count(picture: &Picture<'_>) -> usize {
+    ///     picture.json()["nodes"].as_array().map_or(0, Vec::len)
+    /// }
+    /// ```
+    pub fn json(&self) -> Value {
+        let nodes = self.graph.node_weights().map(|node| {
+            json!({
+                "apiVersion": node.kind().resource.api_version,
+                "kind": node.kind().resource.kind,
+                "namespace": node.namespace(),
+                "name": node.name(),
+                "uid": node.uid(),
+                "creationTimestamp": node.created().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+                "deleting": node.is_deleting(),
+                "presence": match node.presence() {
+                    Presence::Listed => "listed",
+                    Presence::Gone => "gone",
+                    Presence::Unknown => "unknown",
+                },
+            })
+        });
+        let edges = self.graph.edge_indices().filter_map(|index| {
+            let (owner, dependent) = self.graph.edge_endpoints(index)?;
+            let edge = self.graph[index];
+            Some(json!({
+                "owner": self.graph[owner].uid(),
+                "dependent": self.graph[dependent].uid(),
+                "controller": edge.is_controller(),
+                "blockOwnerDeletion": edge.blocks_deletion(),
+                "flaw": edge.flaw().map(|flaw| flaw.to_string()),
+            }))
+        });
+        json!({"nodes": nodes.collect::<Value>(), "edges": edges.collect::<Value>()})
+    }
+}
+
+/// In a string of DOT.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// In a string of Mermaid.
+fn escaped(text: &str) -> String {
+    text.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
+}
