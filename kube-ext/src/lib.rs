@@ -99,6 +99,9 @@ mod guides {
     #[cfg(all(feature = "fake", feature = "runtime"))]
     #[doc = include_str!("../../docs/logs.md")]
     mod logs {}
+    #[cfg(feature = "fake")]
+    #[doc = include_str!("../../docs/owners.md")]
+    mod owners {}
     #[doc = include_str!("../../docs/pods.md")]
     mod pods {}
     #[doc = include_str!("../../docs/time.md")]

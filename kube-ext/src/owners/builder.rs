@@ -125,7 +125,8 @@ impl Builder {
     /// Lists the metadata of all that is meant, each page once, and joins it.
     ///
     /// Where a kind may not be listed in all namespaces, it is listed in the client's own. What cannot be listed, for whatever reason, is
-    /// in [`OwnerGraph::gaps`], and the rest is there all the same. kube's client tries again what the server is too busy for.
+    /// in [`OwnerGraph::gaps`], and the rest is there all the same. kube's client tries again what the server is too busy for; a page that
+    /// has not come after a minute is given up.
     ///
     /// # Errors
     /// If the server cannot be asked for its kinds, or does not serve one that was asked for ([`Cause::UnknownKind`]).
@@ -221,6 +222,8 @@ impl Builder {
             let is_named = if self.only.is_empty() { !is_copy(kind) } else { is_one_of(kind, &self.only) };
             is_named
                 && kind.is_listable()
+                // Nobody would answer, and kube's client would try again for minutes.
+                && !catalog.stale.contains(&kind.resource.api_version)
                 && !is_one_of(kind, &self.without)
                 && (kind.is_namespaced || self.namespace.is_none())
         };
@@ -254,4 +257,59 @@ fn is_expired(cause: &Cause) -> bool {
 fn stale(what: &str) -> Gap {
     let reason = "the server that serves it does not answer".to_owned();
     Gap { what: what.to_owned(), namespace: None, only: None, cause: Cause::Lost { reason } }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{Client, Config};
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_listed() {
+        let resource = |plural: &str, kind: &str, verbs: &[&str]| json!({"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": verbs, "shortNames": [plural[..1]]});
+        let group = |name: &str, versions: serde_json::Value| json!({"metadata": {"name": name}, "versions": versions});
+        let mut catalog = Catalog::default();
+        for group in [
+            group(
+                "",
+                json!([{"version": "v1", "resources": [resource("events", "Event", &["list"]), resource("bindings", "Binding", &["create"])]}]),
+            ),
+            group(
+                "events.k8s.io",
+                json!([{"version": "v1", "resources": [resource("events", "Event", &["list"])]}]),
+            ),
+            group(
+                "metrics.k8s.io",
+                json!([{"version": "v1", "freshness": "Stale", "resources": [resource("pods", "PodMetrics", &["list"])]}]),
+            ),
+            group(
+                "two.example",
+                json!([
+                    {"version": "v2", "resources": [resource("widgets", "Widget", &["list"])]},
+                    {"version": "v1", "resources": [resource("widgets", "Widget", &["list"]), resource("gadgets", "Gadget", &["list"])]},
+                ]),
+            ),
+        ] {
+            catalog.add_group(serde_json::from_value(group).unwrap());
+        }
+        let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
+        let builder = Builder::new(Kinds::new(client));
+        let listed = |builder: &Builder| -> Vec<String> {
+            let lists = builder.lists(&catalog).unwrap();
+            lists.iter().map(|list| format!("{} {}", list.kind, list.kind.resource.version)).collect()
+        };
+        assert_eq!(listed(&builder), ["events v1", "widgets.two.example v2", "gadgets.two.example v1"]);
+        assert_eq!(catalog.stale, ["metrics.k8s.io/v1"]);
+        // Who asks for the copy gets it.
+        assert_eq!(
+            listed(&builder.clone().kinds(["events.events.k8s.io", "g"])),
+            ["events.events.k8s.io v1", "gadgets.two.example v1"]
+        );
+        assert_eq!(
+            listed(&builder.exclude(["events"])),
+            ["widgets.two.example v2", "gadgets.two.example v1"]
+        );
+    }
 }

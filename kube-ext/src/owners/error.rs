@@ -99,15 +99,12 @@ pub enum Cause {
     },
     /// What is in no namespace cannot be owned by what is in one (`OwnerRefInvalidNamespace` of the garbage collector).
     #[error("it would be in a namespace, and what it is to own is in none")]
-    #[non_exhaustive]
     InvalidNamespace,
     /// The server serves no such kind.
     #[error("the server serves no such kind")]
-    #[non_exhaustive]
     UnknownKind,
     /// Owners go round in a circle, so that there is no first one.
     #[error("its owners go round in a circle")]
-    #[non_exhaustive]
     Circle,
     /// No request can be made of what was asked for.
     #[error("{problem}")]

@@ -243,7 +243,7 @@ impl Catalog {
         Ok(catalog)
     }
 
-    fn add_group(&mut self, group: APIGroupDiscovery) {
+    pub(super) fn add_group(&mut self, group: APIGroupDiscovery) {
         let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
         let mut versions = Vec::new();
         for of_version in group.versions {

@@ -39,7 +39,8 @@ pub(super) struct Page(Vec<u8>);
 pub(super) struct Items<'a> {
     #[serde(default)]
     metadata: ListMeta,
-    #[serde(default, borrow)]
+    /// A list of metadata has null where it has nothing.
+    #[serde(default, borrow, deserialize_with = "server::or_default")]
     pub(super) items: Vec<Item<'a>>,
 }
 

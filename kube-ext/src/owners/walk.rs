@@ -147,8 +147,8 @@ mod private {
 
 impl<K: Resource> OwnersExt for K {
     fn owners(&self, kinds: &Kinds) -> impl Stream<Item = Result<Owner, Error>> + Send + Unpin + 'static {
-        let mut walk = Walk { kinds: kinds.clone(), waiting: VecDeque::new(), asked: HashSet::new() };
-        walk.seen(self.meta());
+        let start = (self.uid(), self.name_any());
+        let mut walk = Walk { kinds: kinds.clone(), start, waiting: VecDeque::new(), asked: HashSet::new() };
         walk.add(self.meta(), 1);
         walk.run().boxed()
     }
@@ -203,24 +203,19 @@ type Identity = (String, String, String, String, Option<String>);
 
 struct Walk {
     kinds: Kinds,
+    /// The uid and the name of the object itself, which does not come.
+    start: (Option<String>, String),
     waiting: VecDeque<Step>,
     /// What has been asked for.
     asked: HashSet<Identity>,
 }
 
 impl Walk {
-    /// The object itself does not come.
-    fn seen(&mut self, metadata: &ObjectMeta) {
-        let own = metadata.owner_references.iter().flatten();
-        let own = own.filter(|reference| Some(&reference.uid) == metadata.uid.as_ref());
-        let identities: Vec<_> = own.map(|it| Step::new(metadata, it, 0).identity()).collect();
-        self.asked.extend(identities);
-    }
-
     fn add(&mut self, metadata: &ObjectMeta, depth: usize) {
         for reference in metadata.owner_references.iter().flatten() {
             let step = Step::new(metadata, reference, depth);
-            if self.asked.insert(step.identity()) {
+            let is_start = (Some(&reference.uid), &reference.name) == (self.start.0.as_ref(), &self.start.1);
+            if !is_start && self.asked.insert(step.identity()) {
                 self.waiting.push_back(step);
             }
         }

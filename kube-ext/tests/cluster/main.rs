@@ -27,6 +27,8 @@ mod logs;
 #[path = "logs/kubelet/mod.rs"]
 mod logs_of_kubelet;
 mod node;
+mod owners;
+mod owners_by_role;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]

@@ -20,6 +20,8 @@ mod exec;
 mod generate;
 #[path = "../cluster/logs/mod.rs"]
 mod logs;
+#[path = "../cluster/owners.rs"]
+mod owners;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/row.rs"]

@@ -93,8 +93,9 @@ impl Printer {
             metadata.entry("continue").or_insert_with(|| "".into());
         }
         let metadata = Value::from(metadata);
-        // The default table of nothing has not even an empty list of rows.
-        let is_null = objects.is_empty() && self.columns.as_ref().is_some_and(Columns::are_default);
+        // The default table of nothing has not even an empty list of rows, nor has a list of metadata one of items.
+        let is_null = objects.is_empty()
+            && (self.form == Form::Metadata || self.columns.as_ref().is_some_and(Columns::are_default));
         let (begin, end) = if is_null { ("null", "}\n") } else { ("[", "]}\n") };
         let head = format!(r#"{{{},"metadata":{metadata},{items}:{begin}"#, self.list_type_fields);
         let items = objects.into_iter().enumerate().map(move |(index, object)| {
