@@ -20,6 +20,7 @@ use kube::{
     runtime::wait::{await_condition, conditions::is_pod_running},
 };
 use kube_ext::exec::{self, ExecExt as _};
+use kube_ext_benches::process::{median, peak_of};
 use serde_json::json;
 use tokio::{io, runtime::Runtime, time::timeout};
 
@@ -138,13 +139,6 @@ fn kubectl(command: &[&str]) -> Result<(u64, u64)> {
     if status.success() { Ok((bytes, peak)) } else { Err(status.to_string().into()) }
 }
 
-/// The most memory that a process has had resident, in KiB.
-fn peak_of(process: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
 /// Hundredths of a second of processor time that this process has had, and the children that it has waited for.
 fn processor_time() -> Option<u64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
@@ -215,11 +209,6 @@ impl Worker {
         process.wait()?;
         Ok(())
     }
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Has the sides take turns, and prints a row for each: its name, what `row` makes of the medians, and the median of the rounds'

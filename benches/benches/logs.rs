@@ -9,7 +9,7 @@
 use std::{
     env, fs,
     io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -25,6 +25,7 @@ use kube_ext::{
     fake::FakeCluster,
     logs::{Event, LogExt as _, Tail},
 };
+use kube_ext_benches::process::{float, median, peak_of, processor_time_of_children, program};
 use serde_json::json;
 use tokio::{runtime::Runtime, time::timeout};
 
@@ -109,7 +110,7 @@ impl Side {
                 kubectl
             }
             Self::Stern => {
-                let mut stern = Command::new(stern()?);
+                let mut stern = Command::new(program("stern")?);
                 stern.args([".", "--tail=-1", "--since=48h", "--color=never", "--only-log-lines"]);
                 stern.arg("--selector=app=bench");
                 match task.follow {
@@ -134,8 +135,8 @@ impl Side {
 
     fn is_there(self) -> bool {
         match self {
-            Self::Kubectl | Self::StampedKubectl => on_path("kubectl").is_some(),
-            Self::Stern => stern().is_some(),
+            Self::Kubectl | Self::StampedKubectl => program("kubectl").is_some(),
+            Self::Stern => program("stern").is_some(),
             _ => true,
         }
     }
@@ -174,20 +175,6 @@ impl Side {
     }
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
-}
-
-/// On the `PATH`, or where `.ci/cluster/peers` puts it.
-fn stern() -> Option<PathBuf> {
-    let cache = env::var_os("KUBE_EXT_CLUSTER_CACHE").map(PathBuf::from).or_else(|| {
-        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("kube-ext-cluster"))
-    });
-    on_path("stern").or_else(|| cache.map(|cache| cache.join("bin/stern")).filter(|path| path.is_file()))
-}
-
 /// Counts the lines that a program prints, until it ends, or all have come of those that it would follow for ever.
 fn count(process: &mut Child, task: &Task<'_>) -> Result<(u64, u64)> {
     let mut stdout = process.stdout.take().ok_or("no stdout")?;
@@ -220,26 +207,6 @@ fn counted(process: &mut Child) -> Result<(u64, u64)> {
     let mut numbers = answer.split_whitespace().map(str::parse::<u64>);
     let mut next = || numbers.next().ok_or("a side has failed")?.map_err(|error| error.to_string());
     Ok((next()?, next()?))
-}
-
-/// The most memory that a process has had resident, in KiB.
-fn peak_of(process: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
-/// Hundredths of a second of processor time that the children have had that were waited for.
-fn processor_time_of_children() -> Option<u64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name may have spaces; after it come state, parent and so on, up to the four times.
-    let (_, fields) = stat.rsplit_once(") ")?;
-    fields.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().ok()).sum()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far less than 2^52")]
-fn float(number: u64) -> f64 {
-    number as f64
 }
 
 /// One side: counts lines, and writes how many there were and the peak of its memory.
@@ -290,11 +257,6 @@ async fn theirs(pods: &Api<Pod>, timestamps: bool, lines: u64, follow: u64) -> R
         }
     });
     Ok(future::try_join_all(all).await?.into_iter().sum())
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Has the sides take turns, and prints a row for each: the medians, and the median of the rounds' ratios of the processor time

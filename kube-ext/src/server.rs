@@ -44,7 +44,7 @@ pub(crate) async fn accepted(response: Response<Body>) -> kube::Result<Response<
         return Ok(response);
     }
     let body = Limited::new(response.into_body(), ERROR).collect().await;
-    let text = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let text = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut status = serde_json::from_slice::<Status>(&text).unwrap_or_else(|_| {
         let text = String::from_utf8_lossy(&text);
         let words = if text.trim().is_empty() { code.to_string() } else { text.trim().to_owned() };

@@ -260,6 +260,6 @@ impl fmt::Debug for LogLine {
             .field("timestamp", &self.timestamp)
             .field("bytes", &self.bytes().escape_ascii().to_string())
             .field("part", &self.part)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -142,7 +142,7 @@ impl Builder {
     /// }
     /// ```
     pub async fn load(self) -> Result<OwnerGraph, Error> {
-        let catalog = self.kinds.now().await?;
+        let catalog = self.kinds.young().await?;
         let mut joiner = Joiner::new(catalog.clone());
         let mut gaps: Vec<_> = catalog.stale.iter().map(|what| stale(what)).collect();
         let mut lists = self.lists(&catalog)?.into_iter();
@@ -152,10 +152,7 @@ impl Builder {
             let new = lists.by_ref().take(room);
             running.extend(new.map(|list| Reading { list, refused: None, token: None }.page()));
             let Some((reading, page)) = running.next().await else { break };
-            match self.take(reading, page, &mut joiner, &mut gaps) {
-                Some(next) => running.push(next.page()),
-                None => {}
-            }
+            running.extend(self.take(reading, page, &mut joiner, &mut gaps).map(Reading::page));
         }
         gaps.sort_by(|one, other| one.what.cmp(&other.what));
         let mut graph = joiner.finish();
@@ -172,13 +169,13 @@ impl Builder {
         gaps: &mut Vec<Gap>,
     ) -> Option<Reading> {
         let kind = reading.list.kind.clone();
-        let taken = page.and_then(|page| {
+        let read = page.and_then(|page| {
             let items = page.read()?;
             let next = items.next();
             items.items.into_iter().for_each(|item| joiner.object(&kind, item.metadata));
             Ok(next)
         });
-        let cause = match taken {
+        let cause = match read {
             Ok(Some(token)) => {
                 reading.token = Some(token);
                 return Some(reading);
@@ -201,7 +198,7 @@ impl Builder {
         if matches!(cause, Cause::Forbidden { .. }) && kind.is_namespaced && reading.list.namespace.is_none()
         {
             reading.list.namespace = Some(self.kinds.client().default_namespace().into());
-            reading.refused = Some(cause);
+            (reading.refused, reading.token) = (Some(cause), None);
             return Some(reading);
         }
         let cause = reading.refused.unwrap_or(cause);

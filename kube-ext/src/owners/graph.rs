@@ -37,8 +37,8 @@ use super::{
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// # use kube_ext::fake::FakeCluster;
-/// # let web = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, uid: b805bceb-77b9-42a5-b6ef-a18311c0d500}}";
-/// # let owned = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-1, ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: web, uid: b805bceb-77b9-42a5-b6ef-a18311c0d500}]}}";
+/// # let web = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, uid: 00000000-0000-4000-8000-000000000001}}";
+/// # let owned = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-1, ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: web, uid: 00000000-0000-4000-8000-000000000001}]}}";
 /// # let cluster = FakeCluster::builder().yaml(web).yaml(owned).start().await?;
 /// # let client = cluster.client()?;
 /// use kube_ext::owners::OwnerGraph;
@@ -86,9 +86,10 @@ impl OwnerGraph {
         Builder::new(Kinds::new(client))
     }
 
-    /// Adds a node, unless there is one of its uid already.
+    /// Adds a node, unless there is one of its uid already. What is made for each answer, as `componentstatuses`, has none.
     pub(super) fn add(&mut self, node: Node) -> NodeIndex {
-        if let Some(index) = self.by_uid(&node.uid) {
+        let is_nobodys = node.uid.is_empty();
+        if let Some(index) = self.by_uid(&node.uid).filter(|_| !is_nobodys) {
             let is_listed = node.presence == Presence::Listed;
             if is_listed && self.graph.node_weight(index).is_some_and(|known| order(&node) < order(known)) {
                 // The same object, served by two groups: it is always that of the first.
@@ -100,7 +101,9 @@ impl OwnerGraph {
         let index = self.graph.add_node(node);
         let Self { graph, by_uid, hasher, .. } = self;
         let hash = |index: &NodeIndex| graph.node_weight(*index).map_or(0, |it| hasher.hash_one(&it.uid));
-        by_uid.insert_unique(uid, index, hash);
+        if !is_nobodys {
+            by_uid.insert_unique(uid, index, hash);
+        }
         if is_listed {
             self.put_in_place(index);
         }
@@ -277,7 +280,8 @@ impl OwnerGraph {
     }
 
     /// What has owners by its references, of which none is there: the garbage collector deletes it. Not what has an owner of which that
-    /// is not known ([`Flaw::Unlisted`], [`Flaw::UnknownKind`]).
+    /// is not known ([`Flaw::Unlisted`], [`Flaw::UnknownKind`]), nor what has one that it cannot have, which the garbage collector leaves alone
+    /// ([`Flaw::InvalidNamespace`]).
     ///
     /// ```
     /// # use kube_ext::owners::OwnerGraph;
@@ -286,7 +290,8 @@ impl OwnerGraph {
     /// }
     /// ```
     pub fn orphans(&self) -> Vec<NodeIndex> {
-        let may_be_there = |flaw| matches!(flaw, None | Some(Flaw::Unlisted | Flaw::UnknownKind));
+        let may_be_there =
+            |flaw| matches!(flaw, None | Some(Flaw::Unlisted | Flaw::UnknownKind | Flaw::InvalidNamespace));
         let is_orphan = |index: &NodeIndex| {
             let mut owners = self.graph.edges_directed(*index, Incoming).peekable();
             owners.peek().is_some() && owners.all(|edge| !may_be_there(edge.weight().flaw))

@@ -69,7 +69,7 @@ impl Joiner {
             presence: Presence::Listed,
             is_deleting: object.deletion_timestamp.is_some(),
         };
-        let is_known = self.graph.by_uid(&node.uid).is_some();
+        let is_known = !node.uid.is_empty() && self.graph.by_uid(&node.uid).is_some();
         let dependent = self.graph.add(node);
         if is_known {
             return;
@@ -121,12 +121,15 @@ impl Joiner {
 
     /// Connects what is owned with an owner that is in the graph.
     fn connect(&mut self, owner: NodeIndex, reference: &Pending) {
-        let (it, of) = (&self.graph[owner], &reference.of.kind.resource);
-        let is_it = it.name == reference.name
-            && (&it.kind.resource.group, &it.kind.resource.kind) == (&of.group, &of.kind);
+        let (it, of) = (&self.graph[owner], &reference.of);
+        let (its, named) = (&it.kind.resource, &of.kind.resource);
+        // Two groups may serve the same object, which is found by either.
+        let is_group = its.group == named.group || of.is_served;
+        let is_it = it.name == reference.name && its.kind == named.kind && is_group;
+        let is_in_one = it.namespace.is_some() || (of.is_served && of.kind.is_namespaced);
         let flaw = match (&it.namespace, &self.graph[reference.dependent].namespace) {
+            (_, None) if is_in_one => Some(Flaw::InvalidNamespace),
             _ if !is_it => Some(Flaw::OtherIdentity),
-            (Some(_), None) => Some(Flaw::InvalidNamespace),
             (Some(one), Some(other)) if one != other => Some(Flaw::OtherNamespace),
             _ => None,
         };
@@ -177,5 +180,91 @@ impl Joiner {
         let node = Node { kind, namespace, name, uid, created: None, presence, is_deleting: false };
         let owner = self.graph.add(node);
         self.graph.connect(owner, dependent, Edge { flaw: Some(flaw), ..edge });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A graph of objects of a kind that is in namespaces, and of one that is not.
+    fn graph(objects: &[Value], in_none: &[Value]) -> OwnerGraph {
+        let resource = |plural: &str, kind: &str, scope: &str| json!({"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": ["list"]});
+        let resources =
+            [resource("configmaps", "ConfigMap", "Namespaced"), resource("nodes", "Node", "Cluster")];
+        let group =
+            json!({"metadata": {"name": ""}, "versions": [{"version": "v1", "resources": resources}]});
+        let other = json!({
+            "metadata": {"name": "other"},
+            "versions": [{"version": "v1", "resources": [resource("configmaps", "ConfigMap", "Namespaced")]}],
+        });
+        let mut catalog = Catalog::default();
+        catalog.add_group(serde_json::from_value(group).unwrap());
+        catalog.add_group(serde_json::from_value(other).unwrap());
+        let kinds = catalog.preferred.clone();
+        let mut joiner = Joiner::new(Arc::new(catalog));
+        for (kind, objects) in [(&kinds[0], objects), (&kinds[1], in_none)] {
+            for object in objects {
+                let text = object.to_string();
+                joiner.object(kind, serde_json::from_str(&text).unwrap());
+            }
+            joiner.is_listed(kind, None);
+        }
+        joiner.finish()
+    }
+
+    fn owned_by(api_version: &str, kind: &str, name: &str, uid: &str) -> Value {
+        json!([{"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}])
+    }
+
+    #[test]
+    fn what_has_no_uid_is_an_object_of_its_own() {
+        let graph = graph(
+            &[
+                json!({"name": "a", "namespace": "x"}),
+                json!({"name": "b", "namespace": "x", "ownerReferences": null}),
+            ],
+            &[
+                json!({"name": "c", "creationTimestamp": null, "ownerReferences": owned_by("v1", "Node", "d", "")}),
+            ],
+        );
+        let names: Vec<_> = graph.nodes().into_iter().map(|index| graph[index].name().to_owned()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert_eq!(graph.owners(graph.find("Node", None, "c").unwrap())[0].1.flaw(), Some(Flaw::Gone));
+    }
+
+    #[test]
+    fn what_is_in_no_namespace_and_names_an_owner_in_one_is_left_alone() {
+        let map = json!({"name": "a", "namespace": "x", "uid": "1"});
+        for owner in [
+            owned_by("v1", "ConfigMap", "a", "1"),
+            owned_by("v1", "ConfigMap", "other", "1"),
+            owned_by("v1", "ConfigMap", "a", "2"),
+        ] {
+            let node = json!({"name": "n", "uid": "9", "ownerReferences": owner});
+            let graph = graph(std::slice::from_ref(&map), &[node]);
+            let node = graph.find("Node", None, "n").unwrap();
+            assert_eq!(graph.owners(node)[0].1.flaw(), Some(Flaw::InvalidNamespace), "{owner}");
+            assert!(graph.orphans().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_owner_is_found_by_either_group_that_serves_it() {
+        for (api_version, flaw) in [("v1", None), ("other/v1", None), ("none/v1", Some(Flaw::OtherIdentity))]
+        {
+            let owned = owned_by(api_version, "ConfigMap", "a", "1");
+            let graph = graph(
+                &[
+                    json!({"name": "b", "namespace": "x", "uid": "2", "ownerReferences": owned}),
+                    json!({"name": "a", "namespace": "x", "uid": "1"}),
+                ],
+                &[],
+            );
+            let owned = graph.find("ConfigMap", Some("x"), "b").unwrap();
+            assert_eq!(graph.owners(owned)[0].1.flaw(), flaw, "{api_version}");
+        }
     }
 }

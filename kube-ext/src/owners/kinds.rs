@@ -125,8 +125,11 @@ impl fmt::Display for Kind {
 #[derive(Clone)]
 pub struct Kinds {
     client: Client,
-    catalog: Arc<Mutex<Option<(Instant, Arc<Catalog>)>>>,
+    catalog: Arc<Mutex<Option<Found>>>,
 }
+
+/// A catalog, and since when it has been asked for.
+type Found = (Instant, Arc<Catalog>);
 
 impl Kinds {
     /// Asks nothing yet.
@@ -158,8 +161,10 @@ impl Kinds {
     /// ```
     pub async fn find(&self, name: &str) -> Result<Kind, Error> {
         let find = |catalog: &Catalog| {
-            let preferred = catalog.preferred.iter();
-            preferred.chain(catalog.by_type.values()).find(|kind| kind.is_called(name)).cloned()
+            let preferred = catalog.preferred.iter().find(|kind| kind.is_called(name));
+            let others = catalog.by_type.values().filter(|kind| kind.is_called(name));
+            let place = |kind: &&Arc<Kind>| (kind.resource.api_version.clone(), kind.resource.plural.clone());
+            preferred.or_else(|| others.min_by_key(place)).cloned()
         };
         match self.look(find).await? {
             Some(kind) => Ok(Kind::clone(&kind)),
@@ -182,13 +187,13 @@ impl Kinds {
         Ok(look(&self.current(YOUNG).await?.1))
     }
 
-    /// What there is, as it is now.
-    pub(super) async fn now(&self) -> Result<Arc<Catalog>, Error> {
-        Ok(self.current(Duration::ZERO).await?.1)
+    /// What there is, no older than ten seconds.
+    pub(super) async fn young(&self) -> Result<Arc<Catalog>, Error> {
+        Ok(self.current(YOUNG).await?.1)
     }
 
     /// What there is, no older than that; all who ask at the same time wait for the same answer.
-    async fn current(&self, age: Duration) -> Result<(Instant, Arc<Catalog>), Error> {
+    async fn current(&self, age: Duration) -> Result<Found, Error> {
         let mut catalog = self.catalog.lock().await;
         if let Some((since, catalog)) = &*catalog
             && since.elapsed() < age

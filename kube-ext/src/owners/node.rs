@@ -52,6 +52,12 @@ pub(super) enum Uid {
     Other(Box<str>),
 }
 
+impl Uid {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Other(text) if text.is_empty())
+    }
+}
+
 impl From<&str> for Uid {
     fn from(text: &str) -> Self {
         let mut buffer = Uuid::encode_buffer();

@@ -62,8 +62,8 @@ impl fmt::Display for Owner {
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// # use kube_ext::fake::FakeCluster;
-/// # let web = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, uid: b805bceb-77b9-42a5-b6ef-a18311c0d500}}";
-/// # let owned = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-1, ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: web, uid: b805bceb-77b9-42a5-b6ef-a18311c0d500}]}}";
+/// # let web = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, uid: 00000000-0000-4000-8000-000000000001}}";
+/// # let owned = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-1, ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: web, uid: 00000000-0000-4000-8000-000000000001}]}}";
 /// # let cluster = FakeCluster::builder().yaml(web).yaml(owned).start().await?;
 /// # let client = cluster.client()?;
 /// use futures::StreamExt;
