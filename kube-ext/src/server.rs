@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn the_servers_words_come_first() {
-        let status = kube::core::Status::failure("too many requests\n", "TooManyRequests").with_code(429);
+        let status = Status::failure("too many requests\n", "TooManyRequests").with_code(429);
         assert_eq!(words(&kube::Error::Api(status.boxed())), "too many requests");
-        let status = kube::core::Status::failure("pods \"web\" is forbidden: ", "Forbidden").with_code(403);
+        let status = Status::failure("pods \"web\" is forbidden: ", "Forbidden").with_code(403);
         assert_eq!(words(&kube::Error::Api(status.boxed())), "pods \"web\" is forbidden: ");
         assert_eq!(words(&kube::Error::TlsRequired), kube::Error::TlsRequired.to_string());
     }

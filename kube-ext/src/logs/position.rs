@@ -101,7 +101,7 @@ impl Position {
         self.last = Some(line);
         if self.hashes.len() == self.hashes.capacity() {
             // Not twice as much: there may be many logs.
-            self.hashes.reserve_exact(128 + self.hashes.len() / 8);
+            self.hashes.reserve_exact(128 + self.hashes.len() / 2);
         }
         self.hashes.push_back(line.hash);
         let second = line.time.timestamp();

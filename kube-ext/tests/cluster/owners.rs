@@ -45,7 +45,7 @@ fn controller(owner: &impl Resource<DynamicType = ()>) -> Value {
 }
 
 /// An owner reference with other fields.
-fn but(mut reference: Value, fields: Value) -> Value {
+fn but(mut reference: Value, fields: &Value) -> Value {
     for (name, value) in fields.as_object().unwrap() {
         reference[name] = value.clone();
     }
@@ -166,6 +166,7 @@ async fn a_chain_up_and_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn identities_that_conflict() {
     play("identities", async |scene| {
         let elsewhere = TestNamespace::create(&scene.cluster.client, "elsewhere").await;
@@ -181,41 +182,41 @@ async fn identities_that_conflict() {
         let cases = [
             ("right", reference(&web), None, "found"),
             ("of-a-cluster", reference(&role), None, "found"),
-            ("no-such-uid", but(reference(&web), json!({"uid": nobody})), Some(Flaw::Replaced), "other uid"),
+            ("no-such-uid", but(reference(&web), &json!({"uid": nobody})), Some(Flaw::Replaced), "other uid"),
             (
                 "no-such-uid-2",
-                but(reference(&web), json!({"uid": "not-a-uuid"})),
+                but(reference(&web), &json!({"uid": "not-a-uuid"})),
                 Some(Flaw::Replaced),
                 "other uid",
             ),
             (
                 "uid-of-another",
-                but(reference(&web), json!({"uid": other.uid()})),
+                but(reference(&web), &json!({"uid": other.uid()})),
                 Some(Flaw::OtherIdentity),
                 "other uid",
             ),
             (
                 "no-such-name",
-                but(reference(&web), json!({"name": "none"})),
+                but(reference(&web), &json!({"name": "none"})),
                 Some(Flaw::OtherIdentity),
                 "not found",
             ),
             (
                 "gone",
-                but(reference(&web), json!({"name": "none", "uid": nobody.replace('4', "5")})),
+                but(reference(&web), &json!({"name": "none", "uid": nobody.replace('4', "5")})),
                 Some(Flaw::Gone),
                 "not found",
             ),
             (
                 "other-kind",
-                but(reference(&web), json!({"kind": "Secret"})),
+                but(reference(&web), &json!({"kind": "Secret"})),
                 Some(Flaw::OtherIdentity),
                 "not found",
             ),
             ("other-namespace", reference(&far), Some(Flaw::Unlisted), "not found"),
             (
                 "unknown-kind",
-                but(reference(&web), json!({"kind": "Nothing", "uid": nobody.replace('4', "6")})),
+                but(reference(&web), &json!({"kind": "Nothing", "uid": nobody.replace('4', "6")})),
                 Some(Flaw::UnknownKind),
                 "unknown",
             ),
@@ -223,7 +224,7 @@ async fn identities_that_conflict() {
                 "unknown-group",
                 but(
                     reference(&web),
-                    json!({"apiVersion": "none.example/v1", "uid": nobody.replace('4', "7")}),
+                    &json!({"apiVersion": "none.example/v1", "uid": nobody.replace('4', "7")}),
                 ),
                 Some(Flaw::UnknownKind),
                 "unknown",
