@@ -8,7 +8,8 @@ use tokio::{sync::watch, time::sleep};
 use super::{
     error::Cause,
     event::{Event, GapReason},
-    follower::{Chosen, Parked, Shared, View, is_same, permit},
+    follower::{Chosen, Shared, View, is_same},
+    parking::Parking,
     reader::{End, OnGap, Outcome, Reader, Response},
     request::{Range, Target},
     select::{self, Instance, Sight},
@@ -27,6 +28,7 @@ const STATUS: Duration = Duration::from_secs(1);
 /// How a log is read.
 pub(super) struct Course {
     shared: Arc<Shared>,
+    parking: Arc<Parking>,
     target: Target,
     uid: String,
     view: watch::Receiver<View>,
@@ -83,7 +85,7 @@ enum Then {
 
 impl Course {
     pub(super) fn new(
-        shared: &Arc<Shared>,
+        parking: &Arc<Parking>,
         target: &Target,
         uid: &str,
         view: &watch::Receiver<View>,
@@ -91,7 +93,8 @@ impl Course {
         asked: Range,
     ) -> Self {
         Self {
-            shared: shared.clone(),
+            shared: parking.shared.clone(),
+            parking: parking.clone(),
             target: target.clone(),
             uid: uid.to_owned(),
             view: view.clone(),
@@ -117,11 +120,11 @@ impl Course {
             return reader.finish().await;
         }
         reader.from_start = self.asked == Range::default();
-        let shared = self.shared.clone();
+        let parking = self.parking.clone();
         let mut turn = None;
         loop {
             if turn.is_none() {
-                turn = permit(&shared).await;
+                turn = parking.permit().await;
             }
             let then = match self.ask(reader).await {
                 Ok(then) => then,
@@ -302,7 +305,8 @@ impl Course {
                 return Some(Outcome::Stop);
             }
         }
-        let _parked = is_early.then(|| Parked::new(&shared));
+        let parking = self.parking.clone();
+        let _parked = is_early.then(|| parking.park());
         self.wait(retry_in).await;
         None
     }

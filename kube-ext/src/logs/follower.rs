@@ -1,24 +1,22 @@
 //! A container of a pod, from one start to the next, and its logs.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicUsize};
 
 use futures::{channel::mpsc, task::AtomicWaker};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Client, ResourceExt as _};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::{Semaphore, watch},
     time::Instant,
 };
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     batch::Batch,
     course::Course,
     event::GapReason,
-    line::Source,
+    line,
+    merged::Source,
+    parking::Parking,
     reader::{Outcome, Reader},
     request::{PATIENCE, Range, Target},
     select::{self, Instance, Sight},
@@ -31,8 +29,9 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) tail: Tail,
     pub(super) permits: Semaphore,
-    /// How many wait for something that does not depend on the node: their turn, or their container's next start.
-    pub(super) parked: AtomicUsize,
+    /// How often followers have begun or ceased to wait for something that does not depend on the node: their turn, or their container's
+    /// next start.
+    pub(super) parkings: AtomicUsize,
     /// Who wants to know of one that begins to.
     pub(super) watcher: AtomicWaker,
     pub(super) began: Instant,
@@ -51,6 +50,7 @@ pub(super) type View = Option<Arc<Pod>>;
 /// Follows a container.
 pub(super) struct Follower {
     shared: Arc<Shared>,
+    parking: Arc<Parking>,
     target: Target,
     uid: String,
     kind: ContainerKind,
@@ -80,8 +80,9 @@ impl Follower {
         kind: ContainerKind,
         view: watch::Receiver<View>,
         was_there: bool,
-    ) -> (mpsc::Receiver<Batch>, AbortOnDropHandle<()>) {
+    ) -> Source {
         let (out, batches) = mpsc::channel(0);
+        let parking = Parking::new(shared);
         let target = Target {
             client: shared.client.clone(),
             namespace: pod.namespace().unwrap_or_default(),
@@ -90,8 +91,18 @@ impl Follower {
             patience: shared.tail.silence.min(PATIENCE),
         };
         let uid = select::uid(pod);
-        let follower = Self { shared: shared.clone(), target, uid, kind, view, was_there, out };
-        (batches, AbortOnDropHandle::new(tokio::spawn(follower.run())))
+        let object = target.to_string();
+        let follower = Self {
+            shared: shared.clone(),
+            parking: parking.clone(),
+            target,
+            uid,
+            kind,
+            view,
+            was_there,
+            out,
+        };
+        Source::new(object, batches, tokio::spawn(follower.run()), parking)
     }
 
     async fn run(mut self) {
@@ -120,7 +131,7 @@ impl Follower {
                 }
             }
             let asked = if done.is_none() && self.was_there { self.shared.asked() } else { Range::default() };
-            let course = Course::new(&self.shared, &self.target, &self.uid, &self.view, &chosen, asked);
+            let course = Course::new(&self.parking, &self.target, &self.uid, &self.view, &chosen, asked);
             match course.run(&mut next).await {
                 Outcome::Over if self.shared.tail.follow => done = Some(chosen.instance),
                 Outcome::Early => self.was_there = false,
@@ -154,7 +165,7 @@ impl Follower {
             } else if self.is_gone().await {
                 return None;
             }
-            let _parked = Parked::new(&self.shared);
+            let _parked = self.parking.park();
             self.view.changed().await.ok()?;
             self.was_there = false;
         }
@@ -168,10 +179,10 @@ impl Follower {
         }
     }
 
-    fn source(&self, instance: &Instance) -> Source {
+    fn source(&self, instance: &Instance) -> line::Source {
         let pod = self.view.borrow().clone();
         let pod = pod.as_deref();
-        Source {
+        line::Source {
             namespace: self.target.namespace.clone(),
             pod: self.target.pod.clone(),
             uid: self.uid.clone(),
@@ -216,30 +227,4 @@ fn next(sight: Sight, done: Option<&Instance>, previous: bool, joins: bool) -> O
 /// Whether it is the log of the same start.
 pub(super) fn is_same(one: &Instance, other: &Instance) -> bool {
     if one.id.is_empty() || other.id.is_empty() { one.restarts == other.restarts } else { one.id == other.id }
-}
-
-/// Somebody who waits for something that does not depend on a log.
-pub(super) struct Parked<'a>(&'a Shared);
-
-impl<'a> Parked<'a> {
-    pub(super) fn new(shared: &'a Shared) -> Self {
-        shared.parked.fetch_add(1, Ordering::SeqCst);
-        shared.watcher.wake();
-        Self(shared)
-    }
-}
-
-impl Drop for Parked<'_> {
-    fn drop(&mut self) {
-        self.0.parked.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Waits for its turn. None if there are no turns any more.
-pub(super) async fn permit(shared: &Shared) -> Option<SemaphorePermit<'_>> {
-    if let Ok(permit) = shared.permits.try_acquire() {
-        return Some(permit);
-    }
-    let _parked = Parked::new(shared);
-    shared.permits.acquire().await.ok()
 }

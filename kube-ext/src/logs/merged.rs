@@ -6,6 +6,7 @@ use std::{
     future::Future as _,
     panic::resume_unwind,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,19 +14,43 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures::{FutureExt as _, Stream, StreamExt as _, channel::mpsc};
 use tokio::{
-    task::JoinError,
+    task::{JoinError, JoinHandle},
     time::{Instant, Sleep, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{batch::Batch, event::Event};
+use super::{
+    batch::Batch,
+    error::{Cause, Error},
+    event::Event,
+    parking::Parking,
+    request::FOR_EVER,
+};
 
 /// A log.
 pub(super) struct Source {
     pub(super) id: u64,
-    pub(super) batches: mpsc::Receiver<Batch>,
-    /// What fills them.
-    pub(super) follower: AbortOnDropHandle<()>,
+    /// Whose it is, for errors.
+    object: String,
+    batches: mpsc::Receiver<Batch>,
+    /// What fills them, until it is known how that has ended.
+    follower: Option<AbortOnDropHandle<()>>,
+    parking: Arc<Parking>,
+}
+
+impl Source {
+    pub(super) fn new(
+        object: String,
+        batches: mpsc::Receiver<Batch>,
+        follower: JoinHandle<()>,
+        parking: Arc<Parking>,
+    ) -> Self {
+        Self { id: 0, object, batches, follower: Some(AbortOnDropHandle::new(follower)), parking }
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        self.parking.is_parked()
+    }
 }
 
 impl Stream for Source {
@@ -35,10 +60,18 @@ impl Stream for Source {
         if let Some(batch) = ready!(self.batches.poll_next_unpin(cx)) {
             return Poll::Ready(Some(batch));
         }
-        match ready!(self.follower.poll_unpin(cx)).map_err(JoinError::try_into_panic) {
-            // Not to be taken for the end of a log.
+        let Some(follower) = &mut self.follower else { return Poll::Ready(None) };
+        let ended = ready!(follower.poll_unpin(cx));
+        self.follower = None;
+        match ended.map_err(JoinError::try_into_panic) {
+            Ok(()) => Poll::Ready(None),
+            // Neither is to be taken for the end of a log.
             Err(Ok(panic)) => resume_unwind(panic),
-            _ => Poll::Ready(None),
+            Err(Err(_)) => {
+                let reason = "the runtime in which it was read has been shut down".to_owned();
+                let error = Error::new(&self.object, Cause::Lost { reason });
+                Poll::Ready(Some(Batch::Event(Some(Event::Failed(error)))))
+            }
         }
     }
 }
@@ -60,6 +93,8 @@ pub(super) struct ByTime {
     /// Since when the others are awaited, and when the last one has begun to be.
     awaited: HashMap<u64, Instant>,
     last_awaited: Option<Instant>,
+    /// How many of the others are not waited for, as of so many parkings; none if others are awaited now.
+    parked: Option<(usize, usize)>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -72,23 +107,35 @@ impl Head {
 impl ByTime {
     pub(super) fn new(window: Duration) -> Self {
         Self {
-            window,
+            window: window.min(FOR_EVER),
             heads: HashMap::new(),
             next: BinaryHeap::new(),
             awaited: HashMap::new(),
             last_awaited: None,
+            parked: None,
             timer: None,
         }
     }
 
     pub(super) fn awaits(&mut self, id: u64) {
+        self.parked = None;
         self.awaited.insert(id, Instant::now());
         self.last_awaited = self.awaited.values().max().copied();
     }
 
     pub(super) fn came(&mut self, id: u64) {
+        self.parked = None;
         self.awaited.remove(&id);
         self.last_awaited = self.awaited.values().max().copied();
+    }
+
+    /// How many of the logs that are awaited are not to be waited for, if that is known as of so many parkings.
+    pub(super) fn parked(&self, parkings: usize) -> Option<usize> {
+        self.parked.filter(|(_, then)| *then == parkings).map(|(parked, _)| parked)
+    }
+
+    pub(super) fn set_parked(&mut self, parked: usize, parkings: usize) {
+        self.parked = Some((parked, parkings));
     }
 
     /// Puts the next event of a log in its place. The log is given back if it has none.

@@ -43,8 +43,8 @@
 //!
 //! # Bounds
 //!
-//! Nothing is read ahead: a slow reader slows the servers down. For each log that is read there are some hundred KiB of lines on the way, a
-//! piece of a line ([`Tail::max_line`], 1 MiB), and 8 bytes for each line of the last second, of 131,072 lines at the most.
+//! A slow reader slows the servers down: no more than three batches of 32 KiB, or of a piece of a line ([`Tail::max_line`], 1 MiB), are read
+//! ahead of each log. Besides, there are 8 bytes for each line of the last second, of 131,072 lines at the most.
 //!
 //! The rules are those of `kubectl logs` (`k8s.io/kubectl/pkg/cmd/logs`) and the kubelet (`k8s.io/cri-client/pkg/logs`). A user needs `get`
 //! on `pods/log`, and `get`, `list` and `watch` on `pods`.
@@ -58,6 +58,7 @@ mod follower;
 mod format;
 mod line;
 mod merged;
+mod parking;
 mod position;
 mod reader;
 mod request;

@@ -1,6 +1,7 @@
 //! Requests for a log, and for the pod that it is of.
 
 use std::{
+    fmt,
     future::{Future as _, poll_fn},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -28,6 +29,8 @@ use crate::server;
 
 /// How long an answer may take to begin, at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// What is not over before anybody's patience is, and can be added to any time.
+pub(super) const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
 /// How much of a line a runtime writes at once (containerd's `max_container_log_line_size`).
 const WRITTEN: usize = 16 * 1024;
 
@@ -118,6 +121,12 @@ impl Stop {
     }
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pod {}/{} container {}", self.namespace, self.pod, self.container)
+    }
+}
+
 /// A body that comes in frames.
 pub(super) struct Frames {
     body: Body,
@@ -130,6 +139,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new(body: Body, silence: Duration) -> Self {
+        let silence = silence.min(FOR_EVER);
         Self { body, silence, timer: Box::pin(sleep(silence)), waiting: None }
     }
 
@@ -144,10 +154,11 @@ impl Frames {
             let since = *self.waiting.get_or_insert_with(Instant::now);
             loop {
                 ready!(self.timer.as_mut().poll(cx));
-                match since.checked_add(silence).filter(|until| *until > Instant::now()) {
-                    Some(until) => self.timer.as_mut().reset(until),
-                    None => return Poll::Ready(Err(Stop::Silence(silence))),
+                let until = since + silence;
+                if until <= Instant::now() {
+                    return Poll::Ready(Err(Stop::Silence(silence)));
                 }
+                self.timer.as_mut().reset(until);
             }
         })
         .await

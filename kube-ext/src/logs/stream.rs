@@ -34,6 +34,7 @@ use super::{
     event::Event,
     follower::{Follower, Shared, View},
     merged::{ByTime, Head, Source},
+    request::FOR_EVER,
     select::{self, Filter},
     tail::Tail,
     workload::{Pods, Workload},
@@ -121,7 +122,7 @@ impl LogStream {
         let shared = Arc::new(Shared {
             client: api.clone().into_client(),
             permits: Semaphore::new(tail.max_streams.min(Semaphore::MAX_PERMITS)),
-            parked: AtomicUsize::new(0),
+            parkings: AtomicUsize::new(0),
             watcher: AtomicWaker::new(),
             began: Instant::now(),
             tail,
@@ -172,7 +173,7 @@ impl LogStream {
     /// ```
     pub fn merged_within(mut self, window: Duration) -> Self {
         match &mut self.order {
-            Order::ByTime(order) => order.window = window,
+            Order::ByTime(order) => order.window = window.min(FOR_EVER),
             Order::AsItComes(head) => {
                 let mut order = ByTime::new(window);
                 if let Some(head) = head.take() {
@@ -350,8 +351,8 @@ impl LogStream {
                 started.push(Follower::start(&self.shared, &pod, name, kind, view, first));
             }
         }
-        for (batches, follower) in started {
-            let source = Source { id: self.started, batches, follower };
+        for mut source in started {
+            source.id = self.started;
             self.started += 1;
             self.order.awaits(source.id);
             self.sources.push(source.into_future());
@@ -382,16 +383,26 @@ impl LogStream {
             },
             Order::ByTime(order) => {
                 self.shared.watcher.register(cx.waker());
-                while let Poll::Ready(Some((batch, source))) = self.sources.poll_next_unpin(cx) {
-                    order.came(source.id);
-                    if let Some(batch) = batch
-                        && let Some(source) = order.put(Head::new(batch, source), DateTime::<Utc>::MIN_UTC)
-                    {
-                        order.awaits(source.id);
-                        self.sources.push(source.into_future());
+                let parked = loop {
+                    while let Poll::Ready(Some((batch, source))) = self.sources.poll_next_unpin(cx) {
+                        order.came(source.id);
+                        if let Some(batch) = batch
+                            && let Some(source) =
+                                order.put(Head::new(batch, source), DateTime::<Utc>::MIN_UTC)
+                        {
+                            order.awaits(source.id);
+                            self.sources.push(source.into_future());
+                        }
                     }
-                }
-                let awaited = self.sources.len().saturating_sub(self.shared.parked.load(Ordering::SeqCst));
+                    let parkings = self.shared.parkings.load(Ordering::SeqCst);
+                    if let Some(parked) = order.parked(parkings) {
+                        break parked;
+                    }
+                    // What they have sent before is looked for once more.
+                    let parked = self.sources.iter().filter_map(StreamFuture::get_ref);
+                    order.set_parked(parked.filter(|source| source.is_parked()).count(), parkings);
+                };
+                let awaited = self.sources.len().saturating_sub(parked);
                 if awaited > 0 && !task::ready!(order.poll_window(self.shared.tail.follow, cx)) {
                     return Poll::Pending;
                 }

@@ -277,7 +277,7 @@ impl Tail {
     }
 
     /// How many bytes a line may have, with its time, before it comes in [parts](crate::logs::Part): 1 MiB unless told otherwise.
-    /// That much is held of each log.
+    /// A few times that much is held of each log that has such lines.
     ///
     /// ```
     /// let tail = kube_ext::logs::Tail::new().max_line(64 * 1024);

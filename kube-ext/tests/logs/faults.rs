@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use kube_ext::{
     fake::{Calls, Fault},
-    logs::{Event, GapReason, LogExt as _},
+    logs::{Cause, Event, GapReason, LogExt as _},
 };
 
 use super::setup::{Now, all, api, at, cluster, lines, next, pod, running, tail, within};
@@ -183,4 +183,47 @@ async fn a_stream_that_is_dropped_leaves_nothing() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn patience_without_end() {
+    let cluster = cluster().await;
+    cluster.apply(&running("web-0")).unwrap();
+    let app = cluster.container("default", "web-0", "app");
+    let mut logs = api(&cluster).tail(tail().follow().silence(Duration::MAX)).merged_within(Duration::MAX);
+    for number in 0..5 {
+        app.log_at(at(number), number.to_string());
+        lines(&mut logs, 1).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let requests = cluster.requests().into_iter().filter(|request| request.resource == "pods/log");
+    assert_eq!(requests.count(), 1);
+}
+
+/// A log that nobody reads any more has not come to its end.
+#[test]
+fn a_runtime_that_is_shut_down() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (server, first, second) = (runtime(), runtime(), runtime());
+    let cluster = server.block_on(cluster());
+    cluster.apply(&running("web-0")).unwrap();
+    cluster.container("default", "web-0", "app").log_at(at(0), "hello");
+    let logs = first.block_on(async {
+        let mut logs = api(&cluster).tail(tail().follow());
+        lines(&mut logs, 1).await;
+        logs
+    });
+    first.shutdown_background();
+    let failed = second.block_on(async {
+        let failed = logs.try_filter_map(async |event| {
+            Ok(if let Event::Failed(error) = event { Some(error) } else { None })
+        });
+        within(std::pin::pin!(failed).try_next()).await.unwrap().unwrap()
+    });
+    let expected = "logs of pod default/web-0 container app: ";
+    assert!(
+        failed.to_string().starts_with(expected) && matches!(failed.cause(), Cause::Lost { .. }),
+        "{failed}"
+    );
 }

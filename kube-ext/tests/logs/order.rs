@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube_ext::logs::{Cause, Event, LogExt as _};
+use kube_ext::{
+    fake::{Calls, Fault},
+    logs::{Cause, Event, LogExt as _},
+};
 
-use super::setup::{api, at, cluster, next, running, tail, within};
+use super::setup::{Now, api, at, cluster, next, pod, running, tail, within};
 
 #[tokio::test]
 async fn by_time_across_containers() {
@@ -69,6 +72,25 @@ async fn one_that_is_silent_is_not_waited_for() {
     assert_eq!(next(&mut logs, 1).await, ["web-0/app: alone"]);
 }
 
+/// One that has ended, in a pod that lives, has lines that are held, and waits for its next start.
+#[tokio::test]
+async fn one_that_has_ended_is_not_taken_for_another_that_is_late() {
+    let cluster = cluster().await;
+    cluster.apply(&pod("web-0", &[("first", Now::Ended(0), 0), ("app", Now::Running, 0)])).unwrap();
+    cluster.apply(&running("web-1")).unwrap();
+    let [first, app, late] = [("web-0", "first"), ("web-0", "app"), ("web-1", "app")]
+        .map(|(pod, container)| cluster.container("default", pod, container));
+    first.log_at(at(10), "first");
+    app.log_at(at(50), "third");
+    late.log_at(at(40), "second");
+    let slow = Calls::any().resource("pods/log").name("web-1");
+    cluster.faults().add(slow, Fault::delay(Duration::from_millis(400)));
+    let logs = api(&cluster).tail(tail().follow()).merged_within(Duration::from_secs(2));
+    let found = logs.try_filter_map(async |event| Ok(event.into_line())).take(3).try_collect::<Vec<_>>();
+    let found: Vec<_> = within(found).await.unwrap().iter().map(|line| line.text().into_owned()).collect();
+    assert_eq!(found, ["first", "second", "third"]);
+}
+
 #[tokio::test]
 async fn so_many_at_a_time() {
     let cluster = cluster().await;
@@ -90,7 +112,7 @@ async fn so_many_at_a_time() {
     assert_eq!(found.len(), 2, "the others wait for their turn: {found:?}");
     // One ends, and another has its turn.
     cluster.container("default", &found[0], "app").finish();
-    cluster.apply(&super::setup::pod(&found[0], &[("app", super::setup::Now::Ended(0), 0)])).unwrap();
+    cluster.apply(&pod(&found[0], &[("app", Now::Ended(0), 0)])).unwrap();
     let line = within(async {
         loop {
             if let Event::Line(line) = logs.next().await.unwrap().unwrap() {
