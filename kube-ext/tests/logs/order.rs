@@ -81,14 +81,15 @@ async fn one_that_has_ended_is_not_taken_for_another_that_is_late() {
     let [first, app, late] = [("web-0", "first"), ("web-0", "app"), ("web-1", "app")]
         .map(|(pod, container)| cluster.container("default", pod, container));
     first.log_at(at(10), "first");
+    first.log_at(at(60), "fourth");
     app.log_at(at(50), "third");
     late.log_at(at(40), "second");
     let slow = Calls::any().resource("pods/log").name("web-1");
     cluster.faults().add(slow, Fault::delay(Duration::from_millis(400)));
     let logs = api(&cluster).tail(tail().follow()).merged_within(Duration::from_secs(2));
-    let found = logs.try_filter_map(async |event| Ok(event.into_line())).take(3).try_collect::<Vec<_>>();
+    let found = logs.try_filter_map(async |event| Ok(event.into_line())).take(4).try_collect::<Vec<_>>();
     let found: Vec<_> = within(found).await.unwrap().iter().map(|line| line.text().into_owned()).collect();
-    assert_eq!(found, ["first", "second", "third"]);
+    assert_eq!(found, ["first", "second", "third", "fourth"]);
 }
 
 #[tokio::test]
