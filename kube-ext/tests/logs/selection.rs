@@ -1,6 +1,7 @@
 //! Which pods and containers are read.
 
 use kube_ext::{
+    fake::{Calls, Fault},
     logs::{LogExt as _, Tail},
     pod::{ContainerKind, State},
 };
@@ -103,6 +104,14 @@ async fn the_pods_of_a_workload() {
     for workload in ["sts/db", "svc/db", "service/db", "pods/db-0"] {
         assert_eq!(lines(&cluster, tail().workload(workload)).await, db, "{workload}");
     }
+    // As a list of pods that fails, it is tried again, but not for ever.
+    let reads = || Calls::verb("get").resource("services");
+    cluster.faults().add(reads().first(3), Fault::internal_error("it broke"));
+    assert_eq!(lines(&cluster, tail().workload("svc/db")).await, db);
+    cluster.faults().add(reads(), Fault::internal_error("it broke"));
+    let error = futures::StreamExt::next(&mut api(&cluster).tail(tail().workload("svc/db"))).await.unwrap();
+    assert!(error.unwrap_err().to_string().ends_with("it broke"));
+    cluster.faults().clear();
     let error = futures::StreamExt::next(&mut api(&cluster).tail(tail().workload("svc/none"))).await.unwrap();
     assert_eq!(
         error.unwrap_err().to_string(),
@@ -134,8 +143,8 @@ async fn one_that_fails_does_not_stop_the_others() {
         cluster.apply(&running(name)).unwrap();
         cluster.container("default", name, "app").log("hello");
     }
-    let refused = kube_ext::fake::Calls::any().resource("pods/log").name("web-0");
-    cluster.faults().add(refused, kube_ext::fake::Fault::forbidden());
+    let refused = Calls::any().resource("pods/log").name("web-0");
+    cluster.faults().add(refused, Fault::forbidden());
     let mut told = all(api(&cluster).tail(tail())).await;
     told.sort();
     assert_eq!(told[..3], ["+ web-1/app 0", "- web-1/app 0", told[2].as_str()]);
