@@ -15,7 +15,7 @@ use std::{
 };
 
 use futures::{AsyncBufReadExt as _, TryStreamExt as _, future};
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, LogParams, PostParams},
@@ -25,7 +25,10 @@ use kube_ext::{
     fake::FakeCluster,
     logs::{Event, LogExt as _, Tail},
 };
-use kube_ext_benches::process::{float, median, peak_of, processor_time_of_children, program};
+use kube_ext_benches::{
+    namespace,
+    process::{float, median, peak_of, processor_time_of_children, program},
+};
 use serde_json::json;
 use tokio::{runtime::Runtime, time::timeout};
 
@@ -361,20 +364,6 @@ fn inside(runtime: &Runtime) -> Result<()> {
     measured
 }
 
-/// A namespace in which pods can be created.
-async fn make_namespace(client: &Client) -> Result<String> {
-    let namespace: Namespace =
-        serde_json::from_value(json!({"metadata": {"generateName": "kube-ext-bench-logs-"}}))?;
-    let created = Api::all(client.clone()).create(&PostParams::default(), &namespace).await?;
-    let name = created.name_any();
-    // The controller manager does this too, a moment later; a pod cannot be without.
-    let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": "default"}}))?;
-    let _ = Api::<ServiceAccount>::namespaced(client.clone(), &name)
-        .create(&PostParams::default(), &account)
-        .await;
-    Ok(name)
-}
-
 /// Pods that have written so many lines each, and ended.
 async fn write(client: &Client, namespace: &str, pods: u64, lines: u64) -> Result<()> {
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
@@ -405,7 +394,7 @@ async fn write(client: &Client, namespace: &str, pods: u64, lines: u64) -> Resul
 /// Logs of containers on a node.
 async fn on_a_node(client: &Client, pods: u64, lines: u64, follow: Option<u64>) -> Result<()> {
     for _ in 0..WRITES {
-        let namespace = make_namespace(client).await?;
+        let namespace = namespace::make(client, "kube-ext-bench-logs-").await?;
         let measured = async {
             write(client, &namespace, pods, lines).await?;
             let task = Task {

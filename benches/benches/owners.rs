@@ -18,7 +18,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::{
     Api, Client, Discovery, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams, ObjectList, PostParams},
@@ -27,7 +27,10 @@ use kube::{
     discovery::{ApiResource, Scope, verbs},
 };
 use kube_ext::{fake::FakeCluster, owners::OwnerGraph};
-use kube_ext_benches::process::{float, median, peak_of, processor_time_of_children, program};
+use kube_ext_benches::{
+    namespace,
+    process::{float, median, peak_of, processor_time_of_children, program, resident_of},
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -195,13 +198,7 @@ async fn requests(client: &Client) -> Result<f64> {
 }
 
 async fn make(client: &Client) -> Result<String> {
-    let namespace: Namespace =
-        serde_json::from_value(json!({"metadata": {"generateName": "kube-ext-bench-owners-"}}))?;
-    let namespace = Api::all(client.clone()).create(&PostParams::default(), &namespace).await?.name_any();
-    // Nobody else does this where there is no controller manager.
-    let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": "default"}}))?;
-    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), &namespace);
-    let _ = accounts.create(&PostParams::default(), &account).await;
+    let namespace = namespace::make(client, "kube-ext-bench-owners-").await?;
     let maps = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
     let mut uids = Vec::new();
     // Those below one whose uid is known can be made at once.
@@ -372,20 +369,13 @@ fn weigh(runtime: &Runtime) -> Result<()> {
     Ok(())
 }
 
-/// The memory that this process has resident, in KiB.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
 async fn weigh_here() -> Result<()> {
     let client = Client::try_default().await?;
     // What any graph takes is not a node's.
     OwnerGraph::builder(client.clone()).kinds(["secrets"]).load().await?;
-    let before = resident().ok_or("unknown")?;
+    let before = resident_of("self").ok_or("unknown")?;
     let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
-    let (after, peak) = resident().zip(peak_of("self")).ok_or("unknown")?;
+    let (after, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
     let nodes = graph.as_petgraph().node_count() as u64;
     println!(
         "{} bytes resident for each, {} at the peak of loading it.",

@@ -16,8 +16,17 @@ pub fn program(name: &str) -> Option<PathBuf> {
 
 /// The most memory that a process has had resident, in KiB.
 pub fn peak_of(process: &str) -> Option<u64> {
+    kib_of(process, "VmHWM:")
+}
+
+/// The memory that a process has resident, in KiB.
+pub fn resident_of(process: &str) -> Option<u64> {
+    kib_of(process, "VmRSS:")
+}
+
+fn kib_of(process: &str, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 

@@ -12,7 +12,8 @@ const ERROR: usize = 64 * 1024;
 /// How often it is asked again when a connection that was there before is of no use.
 const MORE_TRIES: usize = 2;
 
-/// Whether it can be the name of an object (RFC 1123). Names are put into a path as they are.
+/// Whether it can be the name of a pod or the like (RFC 1123). Names are put into a path as they are.
+#[cfg(any(feature = "runtime", feature = "ws"))]
 pub(crate) fn is_name(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     (1..=253).contains(&name.len()) && name.bytes().all(known) && name.trim_matches('.') == name
@@ -86,6 +87,7 @@ pub(crate) fn words(error: &kube::Error) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(any(feature = "runtime", feature = "ws"))]
     #[test]
     fn names() {
         for name in ["a", "web-0", "a.b", &"x".repeat(253)] {

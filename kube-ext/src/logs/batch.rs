@@ -15,13 +15,10 @@ const FULL: usize = 32 * 1024;
 /// What comes at once: lines, or something else.
 #[derive(Debug)]
 pub(super) enum Batch {
+    /// None once it has been given out.
     Event(Option<Event>),
     /// The lines are made where they are given out: they share counters, which two threads would fight for.
-    Lines {
-        text: Arc<Text>,
-        entries: vec::IntoIter<Entry>,
-        start: usize,
-    },
+    Lines { text: Arc<Text>, entries: vec::IntoIter<Entry>, start: usize },
 }
 
 /// A line, or a part of one.
@@ -40,6 +37,12 @@ impl Batch {
             Self::Event(event) => event.is_none(),
             Self::Lines { entries, .. } => entries.as_slice().is_empty(),
         }
+    }
+}
+
+impl From<Event> for Batch {
+    fn from(event: Event) -> Self {
+        Self::Event(Some(event))
     }
 }
 
@@ -83,7 +86,7 @@ impl Batches {
 
     pub(super) fn event(&mut self, source: &Arc<Source>, event: Event) {
         self.end_lines(source);
-        self.done.push(Batch::Event(Some(event)));
+        self.done.push(event.into());
     }
 
     fn end_lines(&mut self, source: &Arc<Source>) {

@@ -8,7 +8,7 @@ use tokio::{sync::watch, time::sleep};
 use super::{
     error::Cause,
     event::{Event, GapReason},
-    follower::{Chosen, Shared, View, is_same},
+    follower::{Chosen, View, is_same},
     parking::Parking,
     reader::{End, OnGap, Outcome, Reader, Response},
     request::{Range, Target},
@@ -27,7 +27,6 @@ const STATUS: Duration = Duration::from_secs(1);
 
 /// How a log is read.
 pub(super) struct Course {
-    shared: Arc<Shared>,
     parking: Arc<Parking>,
     target: Target,
     uid: String,
@@ -93,7 +92,6 @@ impl Course {
         asked: Range,
     ) -> Self {
         Self {
-            shared: parking.shared.clone(),
             parking: parking.clone(),
             target: target.clone(),
             uid: uid.to_owned(),
@@ -116,7 +114,7 @@ impl Course {
 
     /// Reads the log to its end.
     pub(super) async fn run(mut self, reader: &mut Reader) -> Outcome {
-        if reader.is_full() || (!self.shared.tail.follow && self.asked.lines == Some(0)) {
+        if reader.is_full() || (!self.parking.shared.tail.follow && self.asked.lines == Some(0)) {
             return reader.finish().await;
         }
         reader.from_start = self.asked == Range::default();
@@ -159,7 +157,7 @@ impl Course {
     /// Asks for the log once, and reads what comes.
     async fn ask(&mut self, reader: &mut Reader) -> Result<Then, Cause> {
         // What has an end, and is asked for to there.
-        let is_snapshot = self.life != Life::Runs || !self.shared.tail.follow;
+        let is_snapshot = self.life != Life::Runs || !self.parking.shared.tail.follow;
         if !is_snapshot && self.asked.lines.is_some() && reader.position.is_empty() {
             self.find_start(reader).await?;
         }
@@ -214,7 +212,7 @@ impl Course {
     fn range(&self, is_snapshot: bool) -> Range {
         let since = self.asked.since.map(|since| match since {
             // The same moment, which time has moved away from.
-            Since::Ago(ago) => Since::Ago(ago.saturating_add(self.shared.began.elapsed())),
+            Since::Ago(ago) => Since::Ago(ago.saturating_add(self.parking.shared.began.elapsed())),
             Since::Time(_) => since,
         });
         Range { since, follow: !is_snapshot, previous: self.life == Life::HasRestarted, ..self.asked }
@@ -223,7 +221,8 @@ impl Course {
     /// Makes sure that nothing of what is written from now on is left out, however late an answer comes, where the last lines
     /// are asked for.
     async fn find_start(&mut self, reader: &mut Reader) -> Result<(), Cause> {
-        let Some(last) = self.target.last_line(self.range(false), self.shared.tail.max_line).await? else {
+        let Some(last) = self.target.last_line(self.range(false), self.parking.shared.tail.max_line).await?
+        else {
             // There are none: all that comes is new.
             self.asked.lines = None;
             reader.from_start = self.asked == Range::default();
@@ -240,7 +239,7 @@ impl Course {
     /// Asks for the log, and before, if it has an end, for its last line. None if all is to be asked for anew.
     async fn open(&mut self, reader: &mut Reader, range: Range) -> Result<Option<Body>, Cause> {
         if !range.follow && !self.has_mark {
-            reader.mark = self.target.last_line(range, self.shared.tail.max_line).await?;
+            reader.mark = self.target.last_line(range, self.parking.shared.tail.max_line).await?;
             reader.mark_seen = false;
             (self.has_mark, self.quiet_reads) = (true, u32::from(reader.mark.is_none()));
             self.marks += 1;
@@ -281,13 +280,12 @@ impl Course {
     fn is_early(&self, reader: &Reader, cause: &Cause) -> bool {
         let is_refused =
             matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400);
-        is_refused && self.shared.tail.follow && self.life == Life::Runs && !reader.has_started
+        is_refused && self.parking.shared.tail.follow && self.life == Life::Runs && !reader.has_started
     }
 
     /// Tells of a request that failed, and waits until it may be tried again. Not if it is not to be.
     async fn failed(&mut self, reader: &mut Reader, cause: Cause, is_early: bool) -> Option<Outcome> {
-        let shared = self.shared.clone();
-        let follow = shared.tail.follow;
+        let follow = self.parking.shared.tail.follow;
         // That a container has not started is no trouble, and that its pod is gone will be seen; unless it stays so.
         let is_quiet = is_early || (follow && matches!(cause, Cause::NotFound { .. }));
         // A server that has just started may not know its users yet.

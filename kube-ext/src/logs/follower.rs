@@ -49,7 +49,6 @@ pub(super) type View = Option<Arc<Pod>>;
 
 /// Follows a container.
 pub(super) struct Follower {
-    shared: Arc<Shared>,
     parking: Arc<Parking>,
     target: Target,
     uid: String,
@@ -92,16 +91,7 @@ impl Follower {
         };
         let uid = select::uid(pod);
         let object = target.to_string();
-        let follower = Self {
-            shared: shared.clone(),
-            parking: parking.clone(),
-            target,
-            uid,
-            kind,
-            view,
-            was_there,
-            out,
-        };
+        let follower = Self { parking: parking.clone(), target, uid, kind, view, was_there, out };
         Source::new(object, batches, tokio::spawn(follower.run()), parking)
     }
 
@@ -117,7 +107,7 @@ impl Follower {
                     again
                 }
                 before => {
-                    let mut next = Reader::new(source, &self.shared.tail, self.out.clone());
+                    let mut next = Reader::new(source, &self.parking.shared.tail, self.out.clone());
                     if let Some(position) = before.and_then(|before| before.of_next) {
                         next.position = position;
                     }
@@ -130,10 +120,11 @@ impl Follower {
                     return;
                 }
             }
-            let asked = if done.is_none() && self.was_there { self.shared.asked() } else { Range::default() };
+            let asked =
+                if done.is_none() && self.was_there { self.parking.shared.asked() } else { Range::default() };
             let course = Course::new(&self.parking, &self.target, &self.uid, &self.view, &chosen, asked);
             match course.run(&mut next).await {
-                Outcome::Over if self.shared.tail.follow => done = Some(chosen.instance),
+                Outcome::Over if self.parking.shared.tail.follow => done = Some(chosen.instance),
                 Outcome::Early => self.was_there = false,
                 Outcome::Over | Outcome::Stop => return,
             }
@@ -147,16 +138,16 @@ impl Follower {
             let pod = self.view.borrow_and_update().clone();
             if let Some(pod) = &pod {
                 let sight = Sight::of(pod, &self.target.container);
-                let joins = self.shared.tail.follow && !self.was_there;
+                let joins = self.parking.shared.tail.follow && !self.was_there;
                 if let Some(chosen) =
-                    sight.and_then(|sight| next(sight, done, self.shared.tail.previous, joins))
+                    sight.and_then(|sight| next(sight, done, self.parking.shared.tail.previous, joins))
                 {
                     return Some(chosen);
                 }
-                if !self.shared.tail.follow {
+                if !self.parking.shared.tail.follow {
                     // The server says why there is none.
                     let instance = Instance { id: String::new(), restarts: 0, is_over: true };
-                    let previous = self.shared.tail.previous;
+                    let previous = self.parking.shared.tail.previous;
                     return done.is_none().then_some(Chosen { instance, previous, missed: 0 });
                 }
                 if select::is_over(pod) {

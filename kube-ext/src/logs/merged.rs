@@ -24,7 +24,6 @@ use super::{
     error::{Cause, Error},
     event::Event,
     parking::Parking,
-    request::FOR_EVER,
 };
 
 /// A log.
@@ -70,7 +69,7 @@ impl Stream for Source {
             Err(Err(_)) => {
                 let reason = "the runtime in which it was read has been shut down".to_owned();
                 let error = Error::new(&self.object, Cause::Lost { reason });
-                Poll::Ready(Some(Batch::Event(Some(Event::Failed(error)))))
+                Poll::Ready(Some(Event::Failed(error).into()))
             }
         }
     }
@@ -107,7 +106,7 @@ impl Head {
 impl ByTime {
     pub(super) fn new(window: Duration) -> Self {
         Self {
-            window: window.min(FOR_EVER),
+            window,
             heads: HashMap::new(),
             next: BinaryHeap::new(),
             awaited: HashMap::new(),

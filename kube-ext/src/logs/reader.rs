@@ -107,7 +107,7 @@ impl Reader {
 
     /// Tells the program something. False when nobody listens any more.
     pub(super) async fn tell(&mut self, event: Event) -> bool {
-        self.out.feed(Batch::Event(Some(event))).await.is_ok()
+        self.out.feed(event.into()).await.is_ok()
     }
 
     /// Tells that the log is read, once. False when nobody listens any more.

@@ -172,8 +172,9 @@ impl LogStream {
     /// }
     /// ```
     pub fn merged_within(mut self, window: Duration) -> Self {
+        let window = window.min(FOR_EVER);
         match &mut self.order {
-            Order::ByTime(order) => order.window = window.min(FOR_EVER),
+            Order::ByTime(order) => order.window = window,
             Order::AsItComes(head) => {
                 let mut order = ByTime::new(window);
                 if let Some(head) = head.take() {

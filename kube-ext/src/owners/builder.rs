@@ -209,10 +209,8 @@ impl Builder {
     /// What is to be listed.
     fn lists(&self, catalog: &Catalog) -> Result<Vec<List>, Error> {
         let is_one_of = |kind: &Kind, names: &[String]| names.iter().any(|name| kind.is_called(name));
-        let names = self.only.iter().chain(&self.without);
-        if let Some(name) =
-            names.into_iter().find(|name| !catalog.preferred.iter().any(|kind| kind.is_called(name)))
-        {
+        let mut names = self.only.iter().chain(&self.without);
+        if let Some(name) = names.find(|name| !catalog.preferred.iter().any(|kind| kind.is_called(name))) {
             return Err(Error::new(format!("kind {name}"), Cause::UnknownKind));
         }
         let is_meant = |kind: &&Arc<Kind>| {

@@ -87,7 +87,8 @@ impl OwnerGraph {
     }
 
     /// Adds a node, unless there is one of its uid already. What is made for each answer, as `componentstatuses`, has none.
-    pub(super) fn add(&mut self, node: Node) -> NodeIndex {
+    /// True if there was none.
+    pub(super) fn add(&mut self, node: Node) -> (NodeIndex, bool) {
         let is_nobodys = node.uid.is_empty();
         if let Some(index) = self.by_uid(&node.uid).filter(|_| !is_nobodys) {
             let is_listed = node.presence == Presence::Listed;
@@ -95,7 +96,7 @@ impl OwnerGraph {
                 // The same object, served by two groups: it is always that of the first.
                 self.replace(index, node);
             }
-            return index;
+            return (index, false);
         }
         let (uid, is_listed) = (self.hasher.hash_one(&node.uid), node.presence == Presence::Listed);
         let index = self.graph.add_node(node);
@@ -107,7 +108,7 @@ impl OwnerGraph {
         if is_listed {
             self.put_in_place(index);
         }
-        index
+        (index, true)
     }
 
     fn put_in_place(&mut self, index: NodeIndex) {

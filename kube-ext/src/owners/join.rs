@@ -6,12 +6,11 @@ use std::{
 };
 
 use kube::api::GroupVersionKind;
-use kube::core::gvk::GroupVersion;
 use petgraph::graph::NodeIndex;
 
 use super::{
     graph::OwnerGraph,
-    kinds::{Catalog, Kind},
+    kinds::{self, Catalog, Kind},
     list::{Metadata, Reference},
     node::{Edge, Flaw, Node, Presence, Uid},
 };
@@ -22,8 +21,8 @@ pub(super) struct Joiner {
     pub(super) graph: OwnerGraph,
     catalog: Arc<Catalog>,
     namespaces: HashSet<Arc<str>>,
-    /// The kinds that references name.
-    types: HashMap<(Box<str>, Box<str>), Type>,
+    /// The kinds that references name, by version and kind: some dozens.
+    types: Vec<(Box<str>, Box<str>, Type)>,
     /// References whose owners have not come yet.
     pending: Vec<Pending>,
     /// What has been listed, by group and plural: all of it, or that of a namespace.
@@ -51,7 +50,7 @@ impl Joiner {
             graph: OwnerGraph::default(),
             catalog,
             namespaces: HashSet::new(),
-            types: HashMap::new(),
+            types: Vec::new(),
             pending: Vec::new(),
             listed: HashMap::new(),
         }
@@ -69,12 +68,8 @@ impl Joiner {
             presence: Presence::Listed,
             is_deleting: object.deletion_timestamp.is_some(),
         };
-        let is_known = !node.uid.is_empty() && self.graph.by_uid(&node.uid).is_some();
-        let dependent = self.graph.add(node);
-        if is_known {
-            return;
-        }
-        for reference in object.owner_references {
+        let (dependent, is_new) = self.graph.add(node);
+        for reference in object.owner_references.into_iter().filter(|_| is_new) {
             self.reference(dependent, reference);
         }
     }
@@ -104,18 +99,20 @@ impl Joiner {
     }
 
     fn type_of(&mut self, reference: &Reference<'_>) -> Type {
-        let key = (Box::from(&*reference.api_version), Box::from(&*reference.kind));
-        if let Some(known) = self.types.get(&key) {
+        let (api_version, kind) = (&*reference.api_version, &*reference.kind);
+        let is_it = |(of_version, of_kind, _): &&(Box<str>, Box<str>, Type)| {
+            (&**of_version, &**of_kind) == (api_version, kind)
+        };
+        if let Some((.., known)) = self.types.iter().find(is_it) {
             return known.clone();
         }
-        let gv: GroupVersion =
-            reference.api_version.parse().unwrap_or_else(|_| GroupVersion::gv("", &reference.api_version));
-        let gvk = GroupVersionKind::gvk(&gv.group, &gv.version, &reference.kind);
+        let gvk =
+            kinds::gvk(api_version, kind).unwrap_or_else(|| GroupVersionKind::gvk("", api_version, kind));
         let new = match self.catalog.of(&gvk) {
             Some(kind) => Type { kind: kind.clone(), is_served: true },
             None => Type { kind: Arc::new(Kind::unknown(&gvk)), is_served: false },
         };
-        self.types.insert(key, new.clone());
+        self.types.push((api_version.into(), kind.into(), new.clone()));
         new
     }
 
@@ -178,7 +175,7 @@ impl Joiner {
         };
         let presence = if was_listed || is_replaced { Presence::Gone } else { Presence::Unknown };
         let node = Node { kind, namespace, name, uid, created: None, presence, is_deleting: false };
-        let owner = self.graph.add(node);
+        let (owner, _) = self.graph.add(node);
         self.graph.connect(owner, dependent, Edge { flaw: Some(flaw), ..edge });
     }
 }

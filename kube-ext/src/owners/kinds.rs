@@ -10,7 +10,10 @@ use std::{
 use kube::{
     Client, Discovery,
     api::{ApiResource, GroupVersionKind},
-    core::discovery::v2::{APIGroupDiscovery, APIResourceDiscovery},
+    core::{
+        discovery::v2::{APIGroupDiscovery, APIResourceDiscovery},
+        gvk::GroupVersion,
+    },
     discovery::{ApiCapabilities, Scope},
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -205,6 +208,11 @@ impl Kinds {
         let found = found.map_err(|source| Error::new("discovery".to_owned(), Cause::of(source)))?;
         Ok(catalog.insert((since, Arc::new(found))).clone())
     }
+}
+
+/// What the type fields of an object or of a reference name.
+pub(super) fn gvk(api_version: &str, kind: &str) -> Option<GroupVersionKind> {
+    Some(api_version.parse::<GroupVersion>().ok()?.with_kind(kind))
 }
 
 impl fmt::Debug for Kinds {

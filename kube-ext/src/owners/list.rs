@@ -17,8 +17,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{error::Cause, kinds::Kind};
 use crate::server;
 
-/// How long a page may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take, with all that kube's client does to get one.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A list that is being read: of all objects of a kind, or of those in a namespace.
 #[derive(Clone)]

@@ -38,17 +38,15 @@ impl OwnerGraph {
     /// ```
     pub fn picture(&self, nodes: impl IntoIterator<Item = NodeIndex>) -> Picture<'_> {
         let mut graph = DiGraph::new();
-        let mut indices = HashMap::new();
-        let nodes = self.sorted(nodes.into_iter().filter(|index| self.as_petgraph().contains_node(*index)));
+        let mut nodes =
+            self.sorted(nodes.into_iter().filter(|index| self.as_petgraph().contains_node(*index)));
+        nodes.dedup();
+        let drawn: HashMap<_, _> =
+            nodes.iter().map(|index| (*index, graph.add_node(&self[*index]))).collect();
         for index in nodes {
-            indices.entry(index).or_insert_with(|| graph.add_node(&self[index]));
-        }
-        let mut sorted: Vec<_> = indices.iter().map(|(index, drawn)| (*drawn, *index)).collect();
-        sorted.sort_unstable();
-        for (owner, index) in sorted {
             for (dependent, edge) in self.dependents(index) {
-                if let Some(dependent) = indices.get(&dependent) {
-                    graph.add_edge(owner, *dependent, edge);
+                if let (Some(owner), Some(dependent)) = (drawn.get(&index), drawn.get(&dependent)) {
+                    graph.add_edge(*owner, *dependent, edge);
                 }
             }
         }

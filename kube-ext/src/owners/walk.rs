@@ -4,27 +4,24 @@ use std::{
     collections::{HashSet, VecDeque},
     fmt,
     sync::Arc,
-    time::Duration,
 };
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream, stream::FuturesUnordered};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{
     Resource, ResourceExt as _,
-    api::{DynamicObject, GetParams, GroupVersionKind, PartialObjectMeta, Request},
-    core::gvk::GroupVersion,
+    api::{DynamicObject, GetParams, PartialObjectMeta, Request},
 };
 
 use super::{
     error::{Cause, Error},
-    kinds::{Kind, Kinds},
+    kinds::{self, Kind, Kinds},
+    list::PATIENCE,
 };
 use crate::server;
 
 /// How many owners are asked for at the same time.
 const CONCURRENCY: usize = 16;
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An owner, found by a reference to it.
 ///
@@ -183,8 +180,8 @@ impl<K: Resource> OwnersExt for K {
 }
 
 fn controller(metadata: &ObjectMeta, depth: usize) -> Option<Step> {
-    let references = metadata.owner_references.iter().flatten();
-    let reference = references.into_iter().find(|reference| reference.controller == Some(true))?;
+    let mut references = metadata.owner_references.iter().flatten();
+    let reference = references.find(|reference| reference.controller == Some(true))?;
     Some(Step::new(metadata, reference, depth))
 }
 
@@ -257,8 +254,7 @@ impl Step {
     async fn take(self, kinds: &Kinds) -> Result<Owner, Error> {
         let failed = |cause| Error::new(self.to_string(), cause);
         let OwnerReference { api_version, kind, .. } = &self.reference;
-        let gv: GroupVersion = api_version.parse().map_err(|_| failed(Cause::UnknownKind))?;
-        let gvk = GroupVersionKind::gvk(&gv.group, &gv.version, kind);
+        let gvk = kinds::gvk(api_version, kind).ok_or_else(|| failed(Cause::UnknownKind))?;
         let kind = kinds.of_reference(&gvk).await?.ok_or_else(|| failed(Cause::UnknownKind))?;
         if kind.is_namespaced && self.namespace.is_none() {
             return Err(failed(Cause::InvalidNamespace));

@@ -12,17 +12,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// `v5.channel.k8s.io`: closes the channel whose number follows.
 const CLOSE: u8 = 255;
 
+/// Asks again: a server that has refused to upgrade closes the connection, which the client may just have taken for this request.
+pub(crate) async fn again<T, F: Future<Output = kube::Result<T>>>(ask: impl Fn() -> F) -> kube::Result<T> {
+    let mut answer = ask().await;
+    for _ in 0..2 {
+        if let Err(kube::Error::Service(_)) = answer {
+            answer = ask().await;
+        }
+    }
+    answer
+}
+
 /// Writes standard input and collects what comes on each channel until the connection ends.
 pub(crate) async fn converse(client: &Client, path: &str, stdin: Option<&str>) -> Value {
     let request = Request::get(path).body(Vec::new()).expect("request");
-    let mut attempt = client.connect(request.clone()).await;
-    // A server that has refused to upgrade closes the connection, which the client may just have taken for this request.
-    for _ in 0..2 {
-        if let Err(kube::Error::Service(_)) = attempt {
-            attempt = client.connect(request.clone()).await;
-        }
-    }
-    let connection = match attempt {
+    let connection = match again(|| client.connect(request.clone())).await {
         Ok(connection) => connection,
         Err(kube::Error::Api(status)) => return json!({"code": status.code, "body": *status}),
         Err(error) => return json!({"error": error.to_string()}),

@@ -147,21 +147,14 @@ async fn send(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> kube::Result<Response<Body>> {
-    let once = async || {
+    let once = || {
         let mut request = Request::builder().method(method).uri(encode(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        client.send(request.body(Body::from(body.clone())).expect("request")).await
+        client.send(request.body(Body::from(body.clone())).expect("request"))
     };
-    let mut response = once().await;
-    // A server that has refused to upgrade closes the connection, which the client may just have taken for this request.
-    for _ in 0..2 {
-        if method == "GET" && matches!(response, Err(kube::Error::Service(_))) {
-            response = once().await;
-        }
-    }
-    response
+    if method == "GET" { connection::again(once).await } else { once().await }
 }
 
 fn headers(step: &Step) -> Vec<(&'static str, String)> {
