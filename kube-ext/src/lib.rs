@@ -64,6 +64,8 @@
 #[cfg(feature = "client")]
 pub mod client;
 pub mod columns;
+#[cfg(feature = "client")]
+mod delays;
 #[cfg(feature = "ws")]
 pub mod exec;
 #[cfg(feature = "fake")]

@@ -51,7 +51,6 @@
 
 mod batch;
 mod course;
-mod delays;
 mod error;
 mod event;
 mod follower;

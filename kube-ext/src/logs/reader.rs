@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{
     batch::{Batch, Batches},
-    delays::Delays,
     error::{Cause, Error},
     event::{Event, Gap, GapReason},
     line::{Part, Source},
@@ -18,6 +17,7 @@ use super::{
     split::{self, Clock, Piece, Splitter},
     tail::{Since, Tail},
 };
+use crate::delays::Delays;
 
 /// How soon a batch may follow another that is not full. To wake who reads it costs more than to read it: a line that comes alone comes at once, of many
 /// those of two milliseconds come together.

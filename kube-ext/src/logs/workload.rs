@@ -12,13 +12,12 @@ use kube::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    delays::Delays,
     error::Cause,
     request::{PATIENCE, silence},
     stream::TRIES,
     tail::Tail,
 };
-use crate::server::is_name;
+use crate::{delays::Delays, server::is_name};
 
 /// A workload by its type, in any of the forms that kubectl takes for it, and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

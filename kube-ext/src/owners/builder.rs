@@ -6,11 +6,15 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
     error::{Cause, Error},
+    follow::Origin,
     gap::Gap,
     graph::OwnerGraph,
     join::Joiner,
     kinds::{Catalog, Kind, Kinds},
-    list::{List, Page},
+    list::{Depth, List},
+    reading::{Reading, Turn},
+    relation::{Relation, Relations},
+    source::Place,
 };
 
 /// Loads an [`OwnerGraph`].
@@ -25,20 +29,13 @@ use super::{
 #[derive(Clone, Debug)]
 #[must_use = "nothing is asked for before it is loaded"]
 pub struct Builder {
-    kinds: Kinds,
+    pub(super) kinds: Kinds,
     namespace: Option<String>,
     only: Vec<String>,
     without: Vec<String>,
+    relations: Relations,
     page_size: u32,
-    concurrency: usize,
-}
-
-/// A list that is being read.
-struct Reading {
-    list: List,
-    /// Why that of all namespaces could not be had.
-    refused: Option<Cause>,
-    token: Option<String>,
+    pub(super) concurrency: usize,
 }
 
 impl Builder {
@@ -52,8 +49,8 @@ impl Builder {
     /// }
     /// ```
     pub fn new(kinds: Kinds) -> Self {
-        let (only, without) = (Vec::new(), Vec::new());
-        Self { kinds, namespace: None, only, without, page_size: 500, concurrency: 16 }
+        let (only, without, relations) = (Vec::new(), Vec::new(), Relations::default());
+        Self { kinds, namespace: None, only, without, relations, page_size: 500, concurrency: 16 }
     }
 
     /// Only what is in this namespace. What is in none is not listed then: an owner that is in none is known by name.
@@ -93,6 +90,26 @@ impl Builder {
     /// ```
     pub fn exclude<K: Into<String>>(mut self, kinds: impl IntoIterator<Item = K>) -> Self {
         self.without.extend(kinds.into_iter().map(Into::into));
+        self
+    }
+
+    /// These relations beside owner references; none unless told otherwise. They are edges with a
+    /// [`relation`](crate::owners::Edge::relation), which [`OwnerGraph::relations`] has.
+    ///
+    /// Whole objects are listed of those kinds whose metadata does not say it, as pods. A relation of objects that are not in the graph is not
+    /// either; one to objects that are not is, and leads to a node that is known by its name.
+    ///
+    /// ```
+    /// # use kube_ext::owners::{Builder, Relation};
+    /// fn with_volumes(builder: Builder) -> Builder {
+    ///     builder.relations([Relation::Claim, Relation::Volume])
+    /// }
+    /// fn with_all(builder: Builder) -> Builder {
+    ///     builder.relations(Relation::all())
+    /// }
+    /// ```
+    pub fn relations(mut self, relations: impl IntoIterator<Item = Relation>) -> Self {
+        self.relations.extend(relations);
         self
     }
 
@@ -143,76 +160,51 @@ impl Builder {
     /// ```
     pub async fn load(self) -> Result<OwnerGraph, Error> {
         let catalog = self.kinds.young().await?;
-        let mut joiner = Joiner::new(catalog.clone());
-        let mut gaps: Vec<_> = catalog.stale.iter().map(|what| stale(what)).collect();
-        let mut lists = self.lists(&catalog)?.into_iter();
-        let mut running = FuturesUnordered::new();
+        self.check(&catalog)?;
+        let mut joiner = Joiner::new(catalog.clone(), self.relations.clone());
+        let mut gaps: Vec<_> = catalog.stale.iter().map(|what| Gap::stale(what)).collect();
+        let mut lists = self.lists(&catalog).into_iter();
+        let (mut running, mut read) = (FuturesUnordered::new(), Vec::new());
         loop {
             let room = self.concurrency.saturating_sub(running.len());
-            let new = lists.by_ref().take(room);
-            running.extend(new.map(|list| Reading { list, refused: None, token: None }.page()));
-            let Some((reading, page)) = running.next().await else { break };
-            running.extend(self.take(reading, page, &mut joiner, &mut gaps).map(Reading::page));
+            running.extend(lists.by_ref().take(room).map(|list| Reading::new(list).page()));
+            let Some((mut reading, page)) = running.next().await else { break };
+            let place = match reading.take(page, &mut joiner) {
+                Turn::More => {
+                    running.push(reading.page());
+                    continue;
+                }
+                Turn::Done(version) => {
+                    gaps.extend(reading.narrowed());
+                    Some(Place { list: reading.list.clone(), version })
+                }
+                Turn::Failed(cause) => {
+                    gaps.push(reading.gap(cause));
+                    None
+                }
+            };
+            read.push((reading.meant(), place));
         }
+        joiner.settle();
         gaps.sort_by(|one, other| one.what.cmp(&other.what));
-        let mut graph = joiner.finish();
+        let mut graph = std::mem::take(&mut joiner.graph);
         graph.gaps = gaps;
+        graph.origin = Some(Box::new(Origin { joiner, builder: Some(self), catalog, lists: read }));
         Ok(graph)
     }
 
-    /// Takes a page, or takes down why there is none. What is to be read next, if there is more.
-    fn take(
-        &self,
-        mut reading: Reading,
-        page: Result<Page, Cause>,
-        joiner: &mut Joiner,
-        gaps: &mut Vec<Gap>,
-    ) -> Option<Reading> {
-        let kind = reading.list.kind.clone();
-        let read = page.and_then(|page| {
-            let items = page.read()?;
-            let next = items.next();
-            items.items.into_iter().for_each(|item| joiner.object(&kind, item.metadata));
-            Ok(next)
-        });
-        let cause = match read {
-            Ok(Some(token)) => {
-                reading.token = Some(token);
-                return Some(reading);
-            }
-            Ok(None) => {
-                joiner.is_listed(&kind, reading.list.namespace.as_ref());
-                if let Some(cause) = reading.refused {
-                    let only = reading.list.namespace.as_deref().map(ToOwned::to_owned);
-                    gaps.push(Gap { what: kind.to_string(), namespace: None, only, cause });
-                }
-                return None;
-            }
-            Err(cause) => cause,
-        };
-        if is_expired(&cause) && reading.token.take().is_some() {
-            // As client-go's pager: all of it at once, what is known already included.
-            reading.list.page_size = 0;
-            return Some(reading);
+    /// Whether the server serves all kinds that are named.
+    fn check(&self, catalog: &Catalog) -> Result<(), Error> {
+        let mut names = self.only.iter().chain(&self.without);
+        match names.find(|name| !catalog.preferred.iter().any(|kind| kind.is_called(name))) {
+            Some(name) => Err(Error::new(format!("kind {name}"), Cause::UnknownKind)),
+            None => Ok(()),
         }
-        if matches!(cause, Cause::Forbidden { .. }) && kind.is_namespaced && reading.list.namespace.is_none()
-        {
-            reading.list.namespace = Some(self.kinds.client().default_namespace().into());
-            (reading.refused, reading.token) = (Some(cause), None);
-            return Some(reading);
-        }
-        let cause = reading.refused.unwrap_or(cause);
-        gaps.push(Gap { what: kind.to_string(), namespace: self.namespace.clone(), only: None, cause });
-        None
     }
 
     /// What is to be listed.
-    fn lists(&self, catalog: &Catalog) -> Result<Vec<List>, Error> {
+    pub(super) fn lists(&self, catalog: &Catalog) -> Vec<List> {
         let is_one_of = |kind: &Kind, names: &[String]| names.iter().any(|name| kind.is_called(name));
-        let mut names = self.only.iter().chain(&self.without);
-        if let Some(name) = names.find(|name| !catalog.preferred.iter().any(|kind| kind.is_called(name))) {
-            return Err(Error::new(format!("kind {name}"), Cause::UnknownKind));
-        }
         let is_meant = |kind: &&Arc<Kind>| {
             let is_named = if self.only.is_empty() { !is_copy(kind) } else { is_one_of(kind, &self.only) };
             is_named
@@ -228,30 +220,20 @@ impl Builder {
             kind: kind.clone(),
             namespace: namespace.clone(),
             page_size: self.page_size,
+            depth: self.depth(kind),
         };
-        Ok(catalog.preferred.iter().filter(is_meant).map(list).collect())
+        catalog.preferred.iter().filter(is_meant).map(list).collect()
     }
-}
 
-impl Reading {
-    async fn page(self) -> (Self, Result<Page, Cause>) {
-        let page = self.list.page(self.token.clone()).await;
-        (self, page)
+    /// How much is to be read of a kind for what is wanted.
+    fn depth(&self, kind: &Kind) -> Depth {
+        self.relations.depth(&kind.resource.group, &kind.resource.plural)
     }
 }
 
 /// Core events are served again by their own group.
 fn is_copy(kind: &Kind) -> bool {
     kind.resource.group == "events.k8s.io" && kind.resource.plural == "events"
-}
-
-fn is_expired(cause: &Cause) -> bool {
-    matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 410)
-}
-
-fn stale(what: &str) -> Gap {
-    let reason = "the server that serves it does not answer".to_owned();
-    Gap { what: what.to_owned(), namespace: None, only: None, cause: Cause::Lost { reason } }
 }
 
 #[cfg(test)]
@@ -292,7 +274,7 @@ mod tests {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
         let builder = Builder::new(Kinds::new(client));
         let listed = |builder: &Builder| -> Vec<String> {
-            let lists = builder.lists(&catalog).unwrap();
+            let lists = builder.lists(&catalog);
             lists.iter().map(|list| format!("{} {}", list.kind, list.kind.resource.version)).collect()
         };
         assert_eq!(listed(&builder), ["events v1", "widgets.two.example v2", "gadgets.two.example v1"]);

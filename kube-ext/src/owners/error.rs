@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::list::PATIENCE;
 use crate::server;
 
 /// Why an owner, or the owners of many objects, cannot be had.
@@ -30,6 +31,10 @@ struct Failure {
 impl Error {
     pub(super) fn new(what: String, cause: Cause) -> Self {
         Self(Box::new(Failure { what, cause }))
+    }
+
+    pub(super) fn into_cause(self) -> Cause {
+        self.0.cause
     }
 
     /// What happened.
@@ -131,6 +136,31 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// There was no answer in time.
+    pub(super) fn late() -> Self {
+        Self::Lost { reason: format!("no whole answer within {PATIENCE:?}") }
+    }
+
+    /// The server will say the same again, until somebody changes something.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.code(), Some(403 | 404 | 405))
+    }
+
+    /// What was asked for is too old to be known.
+    pub(super) fn is_expired(&self) -> bool {
+        self.code() == Some(410)
+    }
+
+    /// The HTTP status of the server's answer, if that is what it is.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::NotFound { source: kube::Error::Api(status) }
+            | Self::Forbidden { source: kube::Error::Api(status) }
+            | Self::Request { source: kube::Error::Api(status) } => Some(status.code),
+            _ => None,
+        }
+    }
+
     pub(super) fn of(source: kube::Error) -> Self {
         match &source {
             kube::Error::Api(status) if status.code == 403 => Self::Forbidden { source },

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::Cause;
 
-/// What could not be listed.
+/// What could not be listed, or cannot be followed.
 ///
 /// ```
 /// fn show(gap: &kube_ext::owners::Gap) {
@@ -22,8 +22,22 @@ pub struct Gap {
     pub namespace: Option<String>,
     /// The namespace of which the graph has the objects, because those of all namespaces may not be listed.
     pub only: Option<String>,
+    /// It was listed, but changes of it do not come: of a graph that is followed.
+    pub is_listed: bool,
     /// Why.
     pub cause: Cause,
+}
+
+impl Gap {
+    pub(super) fn of(what: &str, cause: Cause) -> Self {
+        Self { what: what.to_owned(), namespace: None, only: None, is_listed: false, cause }
+    }
+
+    /// Of a group with a version.
+    pub(super) fn stale(what: &str) -> Self {
+        let reason = "the server that serves it does not answer".to_owned();
+        Self::of(what, Cause::Lost { reason })
+    }
 }
 
 impl fmt::Display for Gap {
@@ -33,6 +47,7 @@ impl fmt::Display for Gap {
             write!(f, " in namespace {namespace}")?;
         }
         match &self.only {
+            _ if self.is_listed => f.write_str(": not followed: ")?,
             Some(only) => write!(f, ": not listed but for namespace {only}: ")?,
             None => f.write_str(": not listed: ")?,
         }

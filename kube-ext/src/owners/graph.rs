@@ -1,7 +1,6 @@
-//! Who owns whom, in a whole cluster or a namespace.
+//! Objects with what they say of each other, and where they are found.
 
 use std::{
-    collections::{HashSet, VecDeque},
     hash::{BuildHasher as _, RandomState},
     ops::Index,
 };
@@ -9,18 +8,17 @@ use std::{
 use hashbrown::HashTable;
 use kube::{Resource, ResourceExt as _};
 use petgraph::{
-    Direction::{self, Incoming, Outgoing},
-    algo::astar,
-    graph::NodeIndex,
+    graph::{EdgeIndex, NodeIndex},
     stable_graph::StableGraph,
-    visit::EdgeRef as _,
 };
 
 use super::{
     builder::Builder,
+    edge::Edge,
+    follow::Origin,
     gap::Gap,
     kinds::Kinds,
-    node::{Edge, Flaw, Node, Presence, Uid},
+    node::{Node, Presence, Uid},
 };
 
 /// Who owns whom: each object once, and an edge for each owner reference, from the owner to what it owns.
@@ -59,17 +57,19 @@ use super::{
 #[derive(Debug, Default)]
 pub struct OwnerGraph {
     graph: StableGraph<Node, Edge>,
-    /// Nodes by uid, and those that were listed by kind, namespace and name.
+    /// Nodes by uid, and by kind, namespace and name.
     by_uid: HashTable<NodeIndex>,
     by_place: HashTable<NodeIndex>,
     hasher: RandomState,
     pub(super) gaps: Vec<Gap>,
+    pub(super) origin: Option<Box<Origin>>,
 }
 
 /// Where an object is: the group of its kind and the kind, its namespace and its name.
 pub(super) type Place<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
 
-fn place(node: &Node) -> Place<'_> {
+/// Where that node is.
+pub(super) fn place(node: &Node) -> Place<'_> {
     let resource = &node.kind.resource;
     (&resource.group, &resource.kind, node.namespace(), &node.name)
 }
@@ -86,59 +86,85 @@ impl OwnerGraph {
         Builder::new(Kinds::new(client))
     }
 
-    /// Adds a node, unless there is one of its uid already. What is made for each answer, as `componentstatuses`, has none.
-    /// True if there was none.
-    pub(super) fn add(&mut self, node: Node) -> (NodeIndex, bool) {
-        let is_nobodys = node.uid.is_empty();
-        if let Some(index) = self.by_uid(&node.uid).filter(|_| !is_nobodys) {
-            let is_listed = node.presence == Presence::Listed;
-            if is_listed && self.graph.node_weight(index).is_some_and(|known| order(&node) < order(known)) {
-                // The same object, served by two groups: it is always that of the first.
-                self.replace(index, node);
-            }
-            return (index, false);
-        }
-        let (uid, is_listed) = (self.hasher.hash_one(&node.uid), node.presence == Presence::Listed);
+    /// Adds a node. What is made for each answer, as `componentstatuses`, and what is known by its name alone has no uid.
+    pub(super) fn add(&mut self, node: Node) -> NodeIndex {
         let index = self.graph.add_node(node);
-        let Self { graph, by_uid, hasher, .. } = self;
-        let hash = |index: &NodeIndex| graph.node_weight(*index).map_or(0, |it| hasher.hash_one(&it.uid));
-        if !is_nobodys {
-            by_uid.insert_unique(uid, index, hash);
+        self.file(index);
+        index
+    }
+
+    /// Puts another node in the place of one; its edges stay.
+    pub(super) fn replace(&mut self, index: NodeIndex, node: Node) {
+        self.unfile(index);
+        if let Some(known) = self.graph.node_weight_mut(index) {
+            *known = node;
         }
-        if is_listed {
-            self.put_in_place(index);
+        self.file(index);
+    }
+
+    /// Takes a node away, and its edges.
+    pub(super) fn remove(&mut self, index: NodeIndex) -> Option<Node> {
+        self.unfile(index);
+        self.graph.remove_node(index)
+    }
+
+    fn file(&mut self, index: NodeIndex) {
+        let Self { graph, by_uid, by_place, hasher, .. } = self;
+        let of_uid = |index: &NodeIndex| graph.node_weight(*index).map_or(0, |it| hasher.hash_one(&it.uid));
+        let of_place =
+            |index: &NodeIndex| graph.node_weight(*index).map_or(0, |it| hasher.hash_one(place(it)));
+        if graph.node_weight(index).is_some_and(|node| !node.uid.is_empty()) {
+            by_uid.insert_unique(of_uid(&index), index, of_uid);
         }
-        (index, true)
+        by_place.insert_unique(of_place(&index), index, of_place);
     }
 
-    fn put_in_place(&mut self, index: NodeIndex) {
-        let Self { graph, by_place, hasher, .. } = self;
-        let hash = |index: &NodeIndex| graph.node_weight(*index).map_or(0, |it| hasher.hash_one(place(it)));
-        by_place.insert_unique(hash(&index), index, hash);
-    }
-
-    fn replace(&mut self, index: NodeIndex, node: Node) {
-        let Some(known) = self.graph.node_weight_mut(index) else { return };
-        let of_place = self.hasher.hash_one(place(known));
-        *known = node;
-        if let Ok(entry) = self.by_place.find_entry(of_place, |at| *at == index) {
-            entry.remove();
+    fn unfile(&mut self, index: NodeIndex) {
+        let Some(node) = self.graph.node_weight(index) else { return };
+        let (of_uid, of_place) = (self.hasher.hash_one(&node.uid), self.hasher.hash_one(place(node)));
+        for (table, hash) in [(&mut self.by_uid, of_uid), (&mut self.by_place, of_place)] {
+            if let Ok(entry) = table.find_entry(hash, |at| *at == index) {
+                entry.remove();
+            }
         }
-        self.put_in_place(index);
     }
 
-    pub(super) fn connect(&mut self, owner: NodeIndex, dependent: NodeIndex, edge: Edge) {
-        self.graph.add_edge(owner, dependent, edge);
+    pub(super) fn connect(&mut self, from: NodeIndex, to: NodeIndex, edge: Edge) -> EdgeIndex {
+        self.graph.add_edge(from, to, edge)
     }
 
+    pub(super) fn disconnect(&mut self, edge: EdgeIndex) {
+        self.graph.remove_edge(edge);
+    }
+
+    pub(super) fn node_mut(&mut self, index: NodeIndex) -> Option<&mut Node> {
+        self.graph.node_weight_mut(index)
+    }
+
+    pub(super) fn edge_mut(&mut self, index: EdgeIndex) -> Option<&mut Edge> {
+        self.graph.edge_weight_mut(index)
+    }
+
+    /// The node with a uid, whether it is there or not.
     pub(super) fn by_uid(&self, uid: &Uid) -> Option<NodeIndex> {
         let is_it = |index: &NodeIndex| self.graph.node_weight(*index).is_some_and(|it| it.uid == *uid);
         self.by_uid.find(self.hasher.hash_one(uid), is_it).copied()
     }
 
+    /// The object that is at a place.
     pub(super) fn at(&self, wanted: Place<'_>) -> Option<NodeIndex> {
-        let is_it = |index: &NodeIndex| self.graph.node_weight(*index).is_some_and(|it| place(it) == wanted);
-        self.by_place.find(self.hasher.hash_one(wanted), is_it).copied()
+        self.all_at(wanted).find(|index| self.is_listed(*index))
+    }
+
+    /// What is known of a place: the object there, what has been there, and what is known by its name alone.
+    pub(super) fn all_at<'a>(&'a self, wanted: Place<'a>) -> impl Iterator<Item = NodeIndex> + 'a {
+        let is_it =
+            move |index: &NodeIndex| self.graph.node_weight(*index).is_some_and(|it| place(it) == wanted);
+        self.by_place.iter_hash(self.hasher.hash_one(wanted)).copied().filter(is_it)
+    }
+
+    pub(super) fn is_listed(&self, index: NodeIndex) -> bool {
+        self.graph.node_weight(index).is_some_and(|node| node.presence == Presence::Listed)
     }
 
     /// The node of an object, if the graph has it; by its uid.
@@ -186,158 +212,6 @@ impl OwnerGraph {
         self.sorted(self.graph.node_indices())
     }
 
-    /// Its owners, each with the reference to it; by kind, name and namespace.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn controller(graph: &OwnerGraph, pod: NodeIndex) -> Option<NodeIndex> {
-    ///     let mut owners = graph.owners(pod).into_iter();
-    ///     owners.find(|(_, edge)| edge.is_controller()).map(|(owner, _)| owner)
-    /// }
-    /// ```
-    pub fn owners(&self, index: NodeIndex) -> Vec<(NodeIndex, &Edge)> {
-        self.neighbours(index, Incoming)
-    }
-
-    /// What it owns, each with the reference to it; by kind, name and namespace.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn is_leaf(graph: &OwnerGraph, index: NodeIndex) -> bool {
-    ///     graph.dependents(index).is_empty()
-    /// }
-    /// ```
-    pub fn dependents(&self, index: NodeIndex) -> Vec<(NodeIndex, &Edge)> {
-        self.neighbours(index, Outgoing)
-    }
-
-    fn neighbours(&self, index: NodeIndex, direction: Direction) -> Vec<(NodeIndex, &Edge)> {
-        let edges = self.graph.edges_directed(index, direction);
-        let mut found: Vec<_> = edges
-            .map(|edge| (if direction == Incoming { edge.source() } else { edge.target() }, edge.weight()))
-            .collect();
-        found.sort_by_key(|(index, _)| (order(&self.graph[*index]), *index));
-        found
-    }
-
-    pub(super) fn sorted(&self, nodes: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
-        let mut nodes: Vec<_> = nodes.collect();
-        nodes.sort_by_key(|index| (order(&self.graph[*index]), *index));
-        nodes
-    }
-
-    /// Its owners, their owners and so on: the nearest first, each once, without itself.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn show(graph: &OwnerGraph, pod: NodeIndex) {
-    ///     for owner in graph.ancestors(pod) {
-    ///         println!("{}", graph[owner]);
-    ///     }
-    /// }
-    /// ```
-    pub fn ancestors(&self, index: NodeIndex) -> Vec<NodeIndex> {
-        self.reach(index, Incoming)
-    }
-
-    /// What it owns, what that owns and so on: the nearest first, each once, without itself.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn pods(graph: &OwnerGraph, deployment: NodeIndex) -> usize {
-    ///     graph.descendants(deployment).into_iter().filter(|index| graph[*index].kind().is_called("pod")).count()
-    /// }
-    /// ```
-    pub fn descendants(&self, index: NodeIndex) -> Vec<NodeIndex> {
-        self.reach(index, Outgoing)
-    }
-
-    fn reach(&self, start: NodeIndex, direction: Direction) -> Vec<NodeIndex> {
-        let (mut seen, mut next, mut found) = (HashSet::from([start]), VecDeque::from([start]), Vec::new());
-        while let Some(index) = next.pop_front() {
-            for (neighbour, _) in self.neighbours(index, direction) {
-                if seen.insert(neighbour) {
-                    found.push(neighbour);
-                    next.push_back(neighbour);
-                }
-            }
-        }
-        found
-    }
-
-    /// What has no owner, but owns something: where trees begin.
-    ///
-    /// ```
-    /// # use kube_ext::owners::OwnerGraph;
-    /// fn show(graph: &OwnerGraph) {
-    ///     for root in graph.roots() {
-    ///         println!("{}", graph.tree(root));
-    ///     }
-    /// }
-    /// ```
-    pub fn roots(&self) -> Vec<NodeIndex> {
-        let has = |index, direction| self.graph.edges_directed(index, direction).next().is_some();
-        self.sorted(self.graph.node_indices().filter(|index| !has(*index, Incoming) && has(*index, Outgoing)))
-    }
-
-    /// What has owners by its references, of which none is there: the garbage collector deletes it. Not what has an owner of which that
-    /// is not known ([`Flaw::Unlisted`], [`Flaw::UnknownKind`]), nor what has one that it cannot have, which the garbage collector leaves alone
-    /// ([`Flaw::InvalidNamespace`]).
-    ///
-    /// ```
-    /// # use kube_ext::owners::OwnerGraph;
-    /// fn count(graph: &OwnerGraph) -> usize {
-    ///     graph.orphans().len()
-    /// }
-    /// ```
-    pub fn orphans(&self) -> Vec<NodeIndex> {
-        let may_be_there =
-            |flaw| matches!(flaw, None | Some(Flaw::Unlisted | Flaw::UnknownKind | Flaw::InvalidNamespace));
-        let is_orphan = |index: &NodeIndex| {
-            let mut owners = self.graph.edges_directed(*index, Incoming).peekable();
-            owners.peek().is_some() && owners.all(|edge| !may_be_there(edge.weight().flaw))
-        };
-        self.sorted(self.graph.node_indices().filter(is_orphan))
-    }
-
-    /// The shortest way from an owner down to what it owns, with both ends; none if there is no such way.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn steps(graph: &OwnerGraph, deployment: NodeIndex, pod: NodeIndex) -> Option<usize> {
-    ///     Some(graph.path(deployment, pod)?.len() - 1)
-    /// }
-    /// ```
-    pub fn path(&self, owner: NodeIndex, dependent: NodeIndex) -> Option<Vec<NodeIndex>> {
-        self.graph.node_weight(owner)?;
-        astar(&self.graph, owner, |index| index == dependent, |_| 1, |_| 0).map(|(_, path)| path)
-    }
-
-    /// How many steps it is from what has no owner, by the shortest way; none if its owners go round in a circle, or it is not in the graph.
-    ///
-    /// ```
-    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
-    /// fn is_root(graph: &OwnerGraph, index: NodeIndex) -> bool {
-    ///     graph.depth(index) == Some(0)
-    /// }
-    /// ```
-    pub fn depth(&self, index: NodeIndex) -> Option<usize> {
-        self.graph.node_weight(index)?;
-        let (mut seen, mut level, mut depth) = (HashSet::from([index]), vec![index], 0);
-        while !level.is_empty() {
-            let mut above = Vec::new();
-            for index in level {
-                let mut owners = self.graph.neighbors_directed(index, Incoming).peekable();
-                if owners.peek().is_none() {
-                    return Some(depth);
-                }
-                above.extend(owners.filter(|owner| seen.insert(*owner)));
-            }
-            (level, depth) = (above, depth + 1);
-        }
-        None
-    }
-
     /// What could not be listed, and why: the graph has none of it, or not all.
     ///
     /// ```
@@ -363,12 +237,6 @@ impl OwnerGraph {
     pub fn as_petgraph(&self) -> &StableGraph<Node, Edge> {
         &self.graph
     }
-}
-
-/// By kind, name and namespace, as `kubectl tree` sorts; then by group.
-fn order(node: &Node) -> (&str, &str, Option<&str>, &str) {
-    let resource = &node.kind.resource;
-    (&resource.kind, &node.name, node.namespace(), &resource.group)
 }
 
 impl Index<NodeIndex> for OwnerGraph {

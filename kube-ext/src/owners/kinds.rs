@@ -69,6 +69,22 @@ impl Kind {
         Self { resource, is_namespaced: true, verbs: Vec::new(), names: Vec::new() }
     }
 
+    /// Whether its objects can be watched.
+    pub(super) fn is_watchable(&self) -> bool {
+        self.verbs.iter().any(|verb| verb == "watch")
+    }
+
+    /// Of another version at most.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.resource, &other.resource);
+        (&one.group, &one.plural) == (&other.group, &other.plural)
+    }
+
+    /// A user or a group, of which there are no objects.
+    pub(super) fn is_subject(&self) -> bool {
+        self.resource.group == "rbac.authorization.k8s.io" && matches!(&*self.resource.kind, "User" | "Group")
+    }
+
     /// Whether its objects can be listed.
     ///
     /// ```
@@ -195,6 +211,11 @@ impl Kinds {
         Ok(self.current(YOUNG).await?.1)
     }
 
+    /// What there is now.
+    pub(super) async fn fresh(&self) -> Result<Arc<Catalog>, Error> {
+        Ok(self.current(Duration::ZERO).await?.1)
+    }
+
     /// What there is, no older than that; all who ask at the same time wait for the same answer.
     async fn current(&self, age: Duration) -> Result<Found, Error> {
         let mut catalog = self.catalog.lock().await;
@@ -222,7 +243,7 @@ impl fmt::Debug for Kinds {
 }
 
 /// What a server serves.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Catalog {
     /// A kind of each resource, in the version that the server prefers: core ones first, then by group and plural.
     pub(super) preferred: Vec<Arc<Kind>>,

@@ -11,14 +11,25 @@
 //! and `get` on owners for the way up.
 
 mod builder;
+mod change;
+mod claim;
+mod edge;
 mod error;
+mod follow;
 mod gap;
 mod graph;
 mod join;
 mod kinds;
 mod list;
+mod mentions;
 mod node;
 mod picture;
+mod questions;
+mod reading;
+mod relation;
+mod said;
+mod select;
+mod source;
 mod tree;
 mod walk;
 
@@ -26,12 +37,16 @@ pub use petgraph::{self, graph::NodeIndex};
 
 pub use self::{
     builder::Builder,
+    change::Change,
+    edge::{Edge, Flaw},
     error::{Cause, Error},
+    follow::Follow,
     gap::Gap,
     graph::OwnerGraph,
     kinds::{Kind, Kinds},
-    node::{Edge, Flaw, Node, Presence},
+    node::{Node, Presence},
     picture::Picture,
+    relation::Relation,
     tree::Tree,
     walk::{Owner, OwnersExt},
 };

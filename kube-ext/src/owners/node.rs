@@ -1,4 +1,4 @@
-//! Objects in a graph, and the references between them.
+//! Objects in a graph.
 
 use std::{fmt, sync::Arc};
 
@@ -39,10 +39,12 @@ pub struct Node {
 pub enum Presence {
     /// It was in a list.
     Listed,
-    /// It is known by references to it, and was in none of the lists that it would have been in: it is gone.
+    /// It is known by what others say of it, and was in none of the lists that it would have been in: it is gone, or has never been there.
     Gone,
-    /// It is known by references to it, and where it would be was not listed, or not all of it.
+    /// It is known by what others say of it, and where it would be was not listed, or not all of it.
     Unknown,
+    /// It is a user or a group, which are no objects of the API: what authenticates somebody knows of them.
+    NoObject,
 }
 
 /// A uid: 16 bytes if it is one of those that Kubernetes makes.
@@ -84,6 +86,16 @@ impl fmt::Debug for Uid {
 }
 
 impl Node {
+    /// What is known by what others say of it.
+    pub(super) fn absent(kind: Arc<Kind>, namespace: Option<Arc<str>>, name: Box<str>, uid: Uid) -> Self {
+        let presence = if kind.is_subject() { Presence::NoObject } else { Presence::Unknown };
+        Self { kind, namespace, name, uid, created: None, presence, is_deleting: false }
+    }
+
+    pub(super) fn is_known_by_name(&self) -> bool {
+        self.presence != Presence::Listed && self.uid.is_empty()
+    }
+
     /// Its kind.
     ///
     /// ```
@@ -117,7 +129,7 @@ impl Node {
         &self.name
     }
 
-    /// Its uid.
+    /// Its uid; empty if it has none, or is known by its name alone.
     ///
     /// ```
     /// fn is(node: &kube_ext::owners::Node, uid: &str) -> bool {
@@ -168,98 +180,6 @@ impl Node {
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind.resource.kind, self.name)
-    }
-}
-
-/// An owner reference: an edge from the owner to what it owns.
-///
-/// ```
-/// fn keeps(edge: &kube_ext::owners::Edge) -> bool {
-///     edge.flaw().is_none()
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Edge {
-    pub(super) is_controller: bool,
-    pub(super) blocks_deletion: bool,
-    pub(super) flaw: Option<Flaw>,
-}
-
-impl Edge {
-    /// Whether the owner is the controller: of several owners, one at most is.
-    ///
-    /// ```
-    /// fn controllers(edges: &[kube_ext::owners::Edge]) -> usize {
-    ///     edges.iter().filter(|edge| edge.is_controller()).count()
-    /// }
-    /// ```
-    pub fn is_controller(&self) -> bool {
-        self.is_controller
-    }
-
-    /// Whether a foreground deletion of the owner waits for what it owns (`blockOwnerDeletion`).
-    ///
-    /// ```
-    /// fn waits(edge: &kube_ext::owners::Edge) -> bool {
-    ///     edge.blocks_deletion()
-    /// }
-    /// ```
-    pub fn blocks_deletion(&self) -> bool {
-        self.blocks_deletion
-    }
-
-    /// Why the garbage collector does not take the reference for one to this owner; none if it does.
-    ///
-    /// ```
-    /// use kube_ext::owners::{Edge, Flaw};
-    ///
-    /// fn is_of_another_namespace(edge: &Edge) -> bool {
-    ///     edge.flaw() == Some(Flaw::OtherNamespace)
-    /// }
-    /// ```
-    pub fn flaw(&self) -> Option<Flaw> {
-        self.flaw
-    }
-}
-
-/// What is wrong with an owner reference, by the rules of the garbage collector (`pkg/controller/garbagecollector`): the owner is
-/// the object of that kind and name in the namespace of what it owns, or in none if its kind is of that sort, and it has that uid.
-///
-/// ```
-/// use kube_ext::owners::Flaw;
-///
-/// assert_eq!(Flaw::Gone.to_string(), "the owner is gone");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Flaw {
-    /// Nothing has that uid, nor the name.
-    Gone,
-    /// Nothing has that uid, and another object has the name: the owner was deleted and created again.
-    Replaced,
-    /// The object with that uid is of another kind, or has another name, than the reference says.
-    OtherIdentity,
-    /// The object with that uid is in another namespace.
-    OtherNamespace,
-    /// The object with that uid is in a namespace, and what it is to own is in none.
-    InvalidNamespace,
-    /// The server serves no such kind as the reference names.
-    UnknownKind,
-    /// It is not known: where the owner would be was not listed.
-    Unlisted,
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gone => "the owner is gone",
-            Self::Replaced => "the owner is gone, and another object has its name",
-            Self::OtherIdentity => "the owner has another kind or name than the reference says",
-            Self::OtherNamespace => "the owner is in another namespace",
-            Self::InvalidNamespace => "the owner is in a namespace, and what it owns is in none",
-            Self::UnknownKind => "the server does not serve the owner's kind",
-            Self::Unlisted => "the owner has not been looked for",
-        })
     }
 }
 

@@ -10,8 +10,9 @@ use petgraph::{
 use serde_json::{Value, json};
 
 use super::{
+    edge::Edge,
     graph::OwnerGraph,
-    node::{Edge, Node, Presence},
+    node::{Node, Presence},
 };
 
 /// Some of the nodes of a graph, and the edges between them, in a stable order.
@@ -44,9 +45,9 @@ impl OwnerGraph {
         let drawn: HashMap<_, _> =
             nodes.iter().map(|index| (*index, graph.add_node(&self[*index]))).collect();
         for index in nodes {
-            for (dependent, edge) in self.dependents(index) {
-                if let (Some(owner), Some(dependent)) = (drawn.get(&index), drawn.get(&dependent)) {
-                    graph.add_edge(*owner, *dependent, edge);
+            for (other, edge) in self.dependents(index).into_iter().chain(self.relations(index)) {
+                if let (Some(from), Some(to)) = (drawn.get(&index), drawn.get(&other)) {
+                    graph.add_edge(*from, *to, edge);
                 }
             }
         }
@@ -74,9 +75,14 @@ impl Picture<'_> {
                 place.unwrap_or_default(),
             )
         };
-        let edge = |_, edge: petgraph::graph::EdgeReference<'_, &Edge>| match edge.weight().flaw() {
-            Some(flaw) => format!("label = \"{flaw}\" style = dashed"),
-            None => String::new(),
+        let edge = |_, edge: petgraph::graph::EdgeReference<'_, &Edge>| {
+            let edge = edge.weight();
+            let attributes = [
+                label(edge).map(|label| format!("label = \"{label}\"")),
+                edge.flaw().map(|_| "style = dashed".to_owned()),
+                edge.relation().map(|_| "color = gray fontcolor = gray".to_owned()),
+            ];
+            attributes.into_iter().flatten().collect::<Vec<_>>().join(" ")
         };
         let config = [Config::NodeNoLabel, Config::EdgeNoLabel];
         format!("{:?}", Dot::with_attr_getters(&self.graph, &config, &edge, &node))
@@ -103,17 +109,19 @@ impl Picture<'_> {
             }
         }
         for edge in self.graph.edge_indices() {
-            let Some((owner, dependent)) = self.graph.edge_endpoints(edge) else { continue };
-            let arrow = match self.graph[edge].flaw() {
-                Some(flaw) => format!("-. \"{flaw}\" .->"),
-                None => "-->".to_owned(),
+            let Some((from, to)) = self.graph.edge_endpoints(edge) else { continue };
+            let edge = self.graph[edge];
+            let arrow = match (label(edge), edge.flaw()) {
+                (Some(label), Some(_)) => format!("-. \"{label}\" .->"),
+                (Some(label), None) => format!("-- \"{label}\" -->"),
+                _ => "-->".to_owned(),
             };
-            let _ = writeln!(text, "  n{} {arrow} n{}", owner.index(), dependent.index());
+            let _ = writeln!(text, "  n{} {arrow} n{}", from.index(), to.index());
         }
         text
     }
 
-    /// As JSON: `nodes` with what is known of each, and `edges` from the uid of an owner to that of what it owns.
+    /// As JSON: `nodes` with what is known of each, and `edges`, `from` one `to` another by their places among the nodes.
     ///
     /// ```
     /// # use kube_ext::owners::Picture;
@@ -135,21 +143,33 @@ impl Picture<'_> {
                     Presence::Listed => "listed",
                     Presence::Gone => "gone",
                     Presence::Unknown => "unknown",
+                    Presence::NoObject => "no object",
                 },
             })
         });
         let edges = self.graph.edge_indices().filter_map(|index| {
-            let (owner, dependent) = self.graph.edge_endpoints(index)?;
+            let (from, to) = self.graph.edge_endpoints(index)?;
             let edge = self.graph[index];
             Some(json!({
-                "owner": self.graph[owner].uid(),
-                "dependent": self.graph[dependent].uid(),
+                "from": from.index(),
+                "to": to.index(),
+                "relation": edge.relation().map(|relation| relation.to_string()),
+                "optional": edge.is_optional(),
                 "controller": edge.is_controller(),
                 "blockOwnerDeletion": edge.blocks_deletion(),
                 "flaw": edge.flaw().map(|flaw| flaw.to_string()),
             }))
         });
         json!({"nodes": nodes.collect::<Value>(), "edges": edges.collect::<Value>()})
+    }
+}
+
+/// What is written at an edge: its relation, and what is wrong with it.
+fn label(edge: &Edge) -> Option<String> {
+    match (edge.relation(), edge.flaw()) {
+        (Some(relation), Some(flaw)) => Some(format!("{relation}: {flaw}")),
+        (Some(relation), None) => Some(relation.to_string()),
+        (None, flaw) => flaw.map(|flaw| flaw.to_string()),
     }
 }
 

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use petgraph::graph::NodeIndex;
 
 use super::{
+    edge::{Edge, Flaw},
     graph::OwnerGraph,
-    node::{Flaw, Node, Presence},
+    node::{Node, Presence},
 };
 use crate::time::Age;
 
@@ -30,6 +31,7 @@ pub struct Tree<'g> {
     root: NodeIndex,
     now: DateTime<Utc>,
     up: bool,
+    has_relations: bool,
 }
 
 impl OwnerGraph {
@@ -54,7 +56,7 @@ impl OwnerGraph {
     /// }
     /// ```
     pub fn tree_at(&self, root: NodeIndex, now: DateTime<Utc>) -> Tree<'_> {
-        Tree { graph: self, root, now, up: false }
+        Tree { graph: self, root, now, up: false, has_relations: false }
     }
 }
 
@@ -73,18 +75,50 @@ impl Tree<'_> {
         self
     }
 
+    /// With [relations](OwnerGraph::relations) behind what is owned, and the relations of what they lead to; upwards with those that
+    /// lead to it. What that owns is left out.
+    ///
+    /// ```
+    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
+    /// fn print(graph: &OwnerGraph, pod: NodeIndex) {
+    ///     println!("{}", graph.tree(pod).relations());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn relations(mut self) -> Self {
+        self.has_relations = true;
+        self
+    }
+
+    /// What is below a line.
+    fn below(&self, index: NodeIndex, by: Option<&Edge>) -> Vec<(NodeIndex, &Edge)> {
+        let mut below = match by.and_then(Edge::relation) {
+            Some(_) => Vec::new(),
+            None if self.up => self.graph.owners(index),
+            None => self.graph.dependents(index),
+        };
+        if self.has_relations {
+            let relations =
+                if self.up { self.graph.relations_to(index) } else { self.graph.relations(index) };
+            let owned: HashSet<_> = below.iter().map(|(index, _)| *index).collect();
+            below.extend(relations.into_iter().filter(|(index, _)| !owned.contains(index)));
+        }
+        below
+    }
+
     /// The lines of the table: without recursion, since a chain of owners can be long.
     fn rows(&self) -> Vec<[String; 3]> {
         let mut rows = vec![["NAMESPACE", "NAME", "AGE"].map(ToOwned::to_owned)];
         let mut seen = HashSet::new();
-        let mut waiting = vec![Line { index: self.root, before: String::new(), branch: "", flaw: None }];
-        while let Some(Line { index, before, branch, flaw }) = waiting.pop() {
+        let mut waiting = vec![Line { index: self.root, before: String::new(), branch: "", by: None }];
+        while let Some(Line { index, before, branch, by }) = waiting.pop() {
             let Some(node) = self.graph.as_petgraph().node_weight(index) else { continue };
-            let below = if self.up { self.graph.owners(index) } else { self.graph.dependents(index) };
-            let is_new = seen.insert(index);
+            let below = self.below(index, by);
+            // What a relation leads to is shown without what it owns.
+            let is_new = below.is_empty() || seen.insert((index, by.and_then(Edge::relation).is_some()));
             let mut name = format!("{before}{branch}{node}");
-            name.extend(note(node, flaw).map(|note| format!(" ({note})")));
-            if !is_new && !below.is_empty() {
+            name.extend(note(node, by).map(|note| format!(" ({note})")));
+            if !is_new {
                 name.push_str(" (see above)");
             }
             let age = node.created().map(|created| Age::new(self.now.signed_duration_since(created)));
@@ -102,7 +136,7 @@ impl Tree<'_> {
             // The last one first: they are taken from the end.
             for (place, (index, edge)) in below.into_iter().rev().enumerate() {
                 let branch = if place == 0 { "└─" } else { "├─" };
-                waiting.push(Line { index, before: before.clone(), branch, flaw: edge.flaw() });
+                waiting.push(Line { index, before: before.clone(), branch, by: Some(edge) });
             }
         }
         rows
@@ -110,24 +144,31 @@ impl Tree<'_> {
 }
 
 /// A line that is to be written.
-struct Line {
+struct Line<'g> {
     index: NodeIndex,
     /// What the branches above leave before it.
     before: String,
     branch: &'static str,
-    flaw: Option<Flaw>,
+    /// What has led to it.
+    by: Option<&'g Edge>,
 }
 
-/// What is to be said of a node, or of the reference that led to it.
-fn note(node: &Node, flaw: Option<Flaw>) -> Option<String> {
+/// What is to be said of a node, or of what led to it.
+fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     let of_node = match node.presence() {
-        Presence::Listed => None,
-        Presence::Gone => Some("gone".to_owned()),
-        Presence::Unknown => Some("not listed".to_owned()),
+        Presence::Gone => Some("gone"),
+        Presence::Unknown => Some("not listed"),
+        Presence::Listed | Presence::NoObject => None,
     };
     // That of a node that is not there says no more.
-    let of_reference = flaw.filter(|flaw| !matches!(flaw, Flaw::Gone | Flaw::Unlisted) || of_node.is_none());
-    of_reference.map(|flaw| flaw.to_string()).or(of_node)
+    let says_no_more = |flaw: &Flaw| matches!(flaw, Flaw::Gone | Flaw::Missing | Flaw::Unlisted);
+    let flaw = by.and_then(Edge::flaw).filter(|flaw| of_node.is_none() || !says_no_more(flaw));
+    let problem = flaw.map(|flaw| flaw.to_string()).or(of_node.map(ToOwned::to_owned));
+    match (by.and_then(Edge::relation), problem) {
+        (Some(relation), Some(problem)) => Some(format!("{relation}: {problem}")),
+        (Some(relation), None) => Some(relation.to_string()),
+        (None, problem) => problem,
+    }
 }
 
 impl fmt::Display for Tree<'_> {

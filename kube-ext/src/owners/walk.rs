@@ -279,8 +279,7 @@ impl Step {
         let request = Request::new(path).get_metadata(name, &GetParams::default());
         let request = request.map_err(|error| invalid(error.to_string()))?;
         let ask = server::again(|| kinds.client().request::<PartialObjectMeta>(request.clone()));
-        let lost = |_| Cause::Lost { reason: format!("no answer within {PATIENCE:?}") };
-        let object = tokio::time::timeout(PATIENCE, ask).await.map_err(lost)?;
+        let object = tokio::time::timeout(PATIENCE, ask).await.map_err(|_| Cause::late())?;
         Ok(object.map_err(Cause::of)?.metadata)
     }
 }

@@ -6,7 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 /// Longer and longer, with jitter, until something goes well.
 #[derive(Debug)]
-pub(super) struct Delays {
+pub(crate) struct Delays {
     builder: ExponentialBuilder,
     next: ExponentialBackoff,
     count: u32,
@@ -14,7 +14,7 @@ pub(super) struct Delays {
 
 impl Delays {
     /// The first delay, and the longest.
-    pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
+    pub(crate) fn new((first, longest): (Duration, Duration)) -> Self {
         let builder = ExponentialBuilder::new()
             .with_min_delay(first)
             .with_max_delay(longest)
@@ -23,17 +23,17 @@ impl Delays {
         Self { builder, next: builder.build(), count: 0 }
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         self.count = self.count.saturating_add(1);
         self.next.next().unwrap_or_default()
     }
 
     /// How many there have been since something went well.
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         if self.count > 0 {
             self.next = self.builder.build();
             self.count = 0;

@@ -1,0 +1,190 @@
+//! What an object says of another one, and the kinds that are named there.
+
+use std::{collections::HashMap, sync::Arc};
+
+use kube::api::GroupVersionKind;
+
+use super::{
+    edge::{Edge, Flaw},
+    kinds::{self, Catalog, Kind},
+    node::{Node, Uid},
+};
+
+/// What an object says of another one: an owner reference, or a relation.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    /// The number of a kind.
+    pub(super) of: usize,
+    /// Where the other one is, if its kind is in namespaces; for an owner, where the object itself is.
+    pub(super) namespace: Option<Arc<str>>,
+    pub(super) name: Box<str>,
+    /// Empty if whatever has the name is meant.
+    pub(super) uid: Uid,
+    pub(super) edge: Edge,
+}
+
+/// A kind that is named.
+#[derive(Clone, Debug)]
+pub(super) struct Type {
+    called: Called,
+    pub(super) kind: Arc<Kind>,
+    pub(super) is_served: bool,
+}
+
+/// By an API version and a kind, or by a group and a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Called {
+    Exactly(Box<str>, Box<str>),
+    InGroup(Box<str>, Box<str>),
+}
+
+/// The kinds that are named, some dozens, and what has been listed of them.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    catalog: Arc<Catalog>,
+    known: Vec<Type>,
+    /// By group and plural: all of it, or that of a namespace.
+    listed: HashMap<(String, String), Option<Arc<str>>>,
+}
+
+/// What has been found out about a claim.
+#[derive(Default)]
+pub(super) struct Judgement {
+    pub(super) flaw: Option<Flaw>,
+    /// What it leads to is known not to be there.
+    pub(super) is_gone: bool,
+}
+
+impl Types {
+    pub(super) fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, ..Self::default() }
+    }
+
+    /// What the server serves has changed.
+    pub(super) fn serve(&mut self, catalog: Arc<Catalog>) {
+        self.catalog = catalog;
+        for known in &mut self.known {
+            *known = Type::new(&self.catalog, known.called.clone());
+        }
+    }
+
+    pub(super) fn get(&self, of: usize) -> Option<&Type> {
+        self.known.get(of)
+    }
+
+    /// That of an owner reference.
+    pub(super) fn exactly(&mut self, api_version: &str, kind: &str) -> usize {
+        let is_it = |called: &Called| matches!(called, Called::Exactly(of, it) if (&**of, &**it) == (api_version, kind));
+        self.find(is_it, || Called::Exactly(api_version.into(), kind.into()))
+    }
+
+    /// In whatever version.
+    pub(super) fn in_group(&mut self, group: &str, kind: &str) -> usize {
+        let is_it =
+            |called: &Called| matches!(called, Called::InGroup(of, it) if (&**of, &**it) == (group, kind));
+        self.find(is_it, || Called::InGroup(group.into(), kind.into()))
+    }
+
+    /// That of a node.
+    pub(super) fn of(&mut self, kind: &Kind) -> usize {
+        self.exactly(&kind.resource.api_version, &kind.resource.kind)
+    }
+
+    fn find(&mut self, is_it: impl Fn(&Called) -> bool, new: impl FnOnce() -> Called) -> usize {
+        let known = self.known.iter().position(|known| is_it(&known.called));
+        known.unwrap_or_else(|| {
+            self.known.push(Type::new(&self.catalog, new()));
+            self.known.len() - 1
+        })
+    }
+
+    /// All of a kind is listed, or that of a namespace. Whether that is new.
+    pub(super) fn list(&mut self, kind: &Kind, namespace: Option<&Arc<str>>) -> bool {
+        self.listed.insert(key(kind), namespace.cloned()).as_ref() != Some(&namespace.cloned())
+    }
+
+    /// A kind is not listed any more.
+    pub(super) fn unlist(&mut self, kind: &Kind) {
+        self.listed.remove(&key(kind));
+    }
+
+    /// Whether what is there of a kind, in a namespace or in none, is known.
+    pub(super) fn is_listed(&self, kind: &Kind, namespace: Option<&str>) -> bool {
+        match self.listed.get(&key(kind)) {
+            Some(Some(only)) => namespace == Some(only),
+            Some(None) => true,
+            None => false,
+        }
+    }
+}
+
+fn key(kind: &Kind) -> (String, String) {
+    (kind.resource.group.clone(), kind.resource.plural.clone())
+}
+
+impl Type {
+    fn new(catalog: &Catalog, called: Called) -> Self {
+        let found = match &called {
+            Called::Exactly(api_version, kind) => {
+                let of = kinds::gvk(api_version, kind);
+                let of = of.unwrap_or_else(|| GroupVersionKind::gvk("", api_version, kind));
+                catalog.of(&of).cloned().ok_or(of)
+            }
+            Called::InGroup(group, kind) => {
+                let is_it =
+                    |it: &&Arc<Kind>| (&*it.resource.group, &*it.resource.kind) == (&**group, &**kind);
+                let found = catalog.preferred.iter().find(is_it).cloned();
+                found.ok_or_else(|| GroupVersionKind::gvk(group, "", kind))
+            }
+        };
+        match found {
+            Ok(kind) => Self { called, kind, is_served: true },
+            Err(of) => Self { called, kind: Arc::new(Kind::unknown(&of)), is_served: false },
+        }
+    }
+
+    /// The namespace that an object of it is in, where that is said to be in one.
+    pub(super) fn namespace(&self, claim: &Claim) -> Option<Arc<str>> {
+        let is_in_one = if self.is_served {
+            self.kind.is_namespaced
+        } else {
+            // Nobody knows; two of one name in two namespaces are two.
+            !claim.edge.is_by_uid && !self.kind.is_subject()
+        };
+        claim.namespace.clone().filter(|_| is_in_one)
+    }
+
+    /// What is to be thought of a claim that leads to an object that is there.
+    pub(super) fn judge(&self, claim: &Claim, it: &Node) -> Option<Flaw> {
+        if !claim.edge.is_by_uid {
+            return None;
+        }
+        let (its, named) = (&it.kind.resource, &self.kind.resource);
+        // Two groups may serve the same object, which is found by either.
+        let is_group = its.group == named.group || self.is_served;
+        let is_it = it.name == claim.name && its.kind == named.kind && is_group;
+        let is_in_one = it.namespace.is_some() || (self.is_served && self.kind.is_namespaced);
+        match (&it.namespace, &claim.namespace) {
+            (_, None) if is_in_one => Some(Flaw::InvalidNamespace),
+            _ if !is_it => Some(Flaw::OtherIdentity),
+            (Some(one), Some(other)) if one != other => Some(Flaw::OtherNamespace),
+            _ => None,
+        }
+    }
+
+    /// Of one that leads to nothing that is there.
+    pub(super) fn judge_absent(&self, claim: &Claim, was_listed: bool, is_replaced: bool) -> Judgement {
+        let flaw = match () {
+            () if self.kind.is_subject() => None,
+            () if !self.is_served => Some(Flaw::UnknownKind),
+            () if claim.edge.is_by_uid && self.kind.is_namespaced && claim.namespace.is_none() => {
+                Some(Flaw::InvalidNamespace)
+            }
+            () if is_replaced => Some(Flaw::Replaced),
+            () if was_listed && claim.edge.relation.is_some() => Some(Flaw::Missing),
+            () if was_listed => Some(Flaw::Gone),
+            () => Some(Flaw::Unlisted),
+        };
+        Judgement { flaw, is_gone: was_listed || is_replaced }
+    }
+}

@@ -1,0 +1,105 @@
+//! A list that is being read, page by page, into a graph.
+
+use std::{collections::HashSet, sync::Arc};
+
+use petgraph::graph::NodeIndex;
+
+use super::{
+    error::Cause,
+    gap::Gap,
+    join::Joiner,
+    list::{List, Page},
+};
+
+/// A list that is being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) list: List,
+    /// The namespace whose objects are meant, and how many at once.
+    meant: (Option<Arc<str>>, u32),
+    /// Why that of all namespaces could not be had.
+    refused: Option<Cause>,
+    token: Option<String>,
+    /// What has come, where others may be known that are not there any more.
+    seen: Option<HashSet<NodeIndex>>,
+}
+
+/// What is to be done next.
+pub(super) enum Turn {
+    /// There is another page.
+    More,
+    /// It has been read, and is of this version.
+    Done(String),
+    /// It cannot be read.
+    Failed(Cause),
+}
+
+impl Reading {
+    /// Of a kind that is new.
+    pub(super) fn new(list: List) -> Self {
+        Self { meant: (list.namespace.clone(), list.page_size), list, refused: None, token: None, seen: None }
+    }
+
+    /// Of a kind of which there may be objects that are not there any more.
+    pub(super) fn again(list: List) -> Self {
+        Self { seen: Some(HashSet::new()), ..Self::new(list) }
+    }
+
+    pub(super) async fn page(self) -> (Self, Result<Page, Cause>) {
+        let page = self.list.page(self.token.clone()).await;
+        (self, page)
+    }
+
+    /// Takes a page, or why there is none.
+    pub(super) fn take(&mut self, page: Result<Page, Cause>, joiner: &mut Joiner) -> Turn {
+        let Self { list, seen, .. } = self;
+        let end = page.and_then(|page| {
+            page.read(list.depth, |metadata, whole| {
+                let index = joiner.put(&list.kind, metadata, whole);
+                seen.as_mut().map(|seen| seen.insert(index));
+            })
+        });
+        let cause = match end {
+            Ok(end) if end.next.is_some() => {
+                self.token = end.next;
+                return Turn::More;
+            }
+            Ok(end) => {
+                joiner.listed(&list.kind, list.namespace.as_ref(), seen.take().as_ref());
+                return Turn::Done(end.version);
+            }
+            Err(cause) => cause,
+        };
+        if cause.is_expired() && self.token.take().is_some() {
+            // As client-go's pager: all of it at once.
+            self.list.page_size = 0;
+            self.seen = Some(HashSet::new());
+            return Turn::More;
+        }
+        if matches!(cause, Cause::Forbidden { .. }) && list.kind.is_namespaced && list.namespace.is_none() {
+            list.namespace = Some(list.client.default_namespace().into());
+            (self.refused, self.token) = (Some(cause), None);
+            return Turn::More;
+        }
+        Turn::Failed(self.refused.take().unwrap_or(cause))
+    }
+
+    /// What was to be read.
+    pub(super) fn meant(&self) -> List {
+        let (namespace, page_size) = self.meant.clone();
+        List { namespace, page_size, ..self.list.clone() }
+    }
+
+    /// What is missing of a list that has been read.
+    pub(super) fn narrowed(&mut self) -> Option<Gap> {
+        let only = self.list.namespace.as_deref().map(ToOwned::to_owned);
+        let cause = self.refused.take()?;
+        Some(Gap { only, ..self.gap(cause) })
+    }
+
+    /// That it cannot be read.
+    pub(super) fn gap(&self, cause: Cause) -> Gap {
+        let namespace = self.meant.0.as_deref().map(ToOwned::to_owned);
+        Gap { namespace, ..Gap::of(&self.list.kind.to_string(), cause) }
+    }
+}
