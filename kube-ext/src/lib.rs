@@ -3,6 +3,7 @@
 //! | you want | use | feature |
 //! | --- | --- | --- |
 //! | kubectl's STATUS, READY and RESTARTS of a pod, its containers, the one kubectl would pick | [`pod::PodExt`], [`pod::ContainerExt`] | |
+//! | whether an object of any kind is what it is meant to be, as kstatus has it | [`health::Health`] | |
 //! | the text of `kubectl get -o yaml` and `-o json` | [`yaml::Yaml`] | |
 //! | manifests of many documents, read as kubectl reads them | [`yaml::manifests`] | |
 //! | the server's cells for a resource | [`columns::Columns`] | |
@@ -71,6 +72,7 @@ pub mod exec;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod go_float;
+pub mod health;
 #[cfg(feature = "runtime")]
 pub mod logs;
 #[cfg(feature = "client")]
@@ -98,6 +100,8 @@ mod guides {
     #[cfg(feature = "fake")]
     #[doc = include_str!("../../docs/fake.md")]
     mod fake {}
+    #[doc = include_str!("../../docs/health.md")]
+    mod health {}
     #[cfg(all(feature = "fake", feature = "runtime"))]
     #[doc = include_str!("../../docs/logs.md")]
     mod logs {}

@@ -3,6 +3,7 @@
 pub use crate::columns::Columns;
 #[cfg(feature = "ws")]
 pub use crate::exec::ExecExt;
+pub use crate::health::Health;
 #[cfg(feature = "runtime")]
 pub use crate::logs::LogExt;
 pub use crate::pod::{ContainerExt, PodExt};

@@ -1,4 +1,5 @@
-//! The rules of pods, their order and their ages, held against vectors with the answers of Kubernetes' own Go code.
+//! The rules of pods, their order and their ages, and the health of objects, held against vectors with the answers of
+//! Kubernetes' own Go code.
 //!
 //! The vectors lie beside the checkout, in `../shared/conformance`; where they do not, a line says so. What a server
 //! recorded in this repository is held against in `recorded.rs`.
@@ -14,8 +15,14 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::DynamicObject;
 use kube_ext::columns::Columns;
+use kube_ext::health::{Error, Health, Report};
 use kube_ext::pod::{PodExt, by_activity, by_logging};
 use kube_ext::time::Age;
 use serde::Deserialize;
@@ -152,5 +159,67 @@ fn order_and_availability_of_random_pods() {
         assert_eq!(less(by_logging, &case.a, &case.b), case.logging, "by_logging, case {index}");
         assert_eq!(case.a.is_available_at(case.min_ready_seconds, case.now), case.available, "case {index}");
         assert_eq!(case.a.is_ready(), case.ready, "case {index}");
+    }
+}
+
+#[derive(Deserialize)]
+struct HealthCase {
+    name: String,
+    now: DateTime<Utc>,
+    input: serde_json::Value,
+    #[serde(default)]
+    expected: serde_json::Value,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+fn check_health(case: &HealthCase, health: Result<Report, Error>) {
+    match (health, &case.error) {
+        (Ok(report), None) => {
+            assert_eq!(serde_json::to_value(report).expect("a report"), case.expected, "{}", case.name);
+        }
+        (Err(_), Some(_)) => {}
+        (health, error) => panic!("{}: {health:?} instead of {error:?}", case.name),
+    }
+}
+
+#[test]
+fn health_of_objects_of_all_kinds() {
+    for case in vectors::<Vec<HealthCase>>("kstatus.json").unwrap_or_default() {
+        let object: DynamicObject = serde_json::from_value(case.input.clone()).expect(&case.name);
+        check_health(&case, object.health_at(case.now));
+    }
+}
+
+/// The health of an object of a list, which has lost its apiVersion and kind.
+fn typed_health<K: Health<K> + DeserializeOwned>(case: &HealthCase) -> Result<Report, Error> {
+    let mut object = case.input.clone();
+    object.as_object_mut().expect(&case.name).retain(|field, _| field != "apiVersion" && field != "kind");
+    serde_json::from_value::<K>(object).expect(&case.name).health_at(case.now)
+}
+
+#[test]
+fn health_of_typed_objects() {
+    for case in vectors::<Vec<HealthCase>>("kstatus.json").unwrap_or_default() {
+        let health = match case.input["kind"].as_str().expect(&case.name) {
+            // No typed status is without this number.
+            "DaemonSet" if case.input.pointer("/status/desiredNumberScheduled").is_none() => continue,
+            "DaemonSet" => typed_health::<DaemonSet>(&case),
+            "Deployment" => typed_health::<Deployment>(&case),
+            "ReplicaSet" => typed_health::<ReplicaSet>(&case),
+            "StatefulSet" => typed_health::<StatefulSet>(&case),
+            "CronJob" => typed_health::<CronJob>(&case),
+            "Job" => typed_health::<Job>(&case),
+            "PersistentVolumeClaim" => typed_health::<PersistentVolumeClaim>(&case),
+            "Pod" => typed_health::<Pod>(&case),
+            "Service" => typed_health::<Service>(&case),
+            "PodDisruptionBudget" => typed_health::<PodDisruptionBudget>(&case),
+            "CustomResourceDefinition" => typed_health::<CustomResourceDefinition>(&case),
+            kind => {
+                assert!(["MyCR", "SomeCustomKind"].contains(&kind), "{}", case.name);
+                continue;
+            }
+        };
+        check_health(&case, health);
     }
 }

@@ -40,6 +40,7 @@ pub use error::{Error, Position};
 pub use manifests::{MAX_DOCUMENT_BYTES, Manifests, manifests};
 pub use options::Options;
 pub use print::{Dynamic, DynamicList, Yaml};
+pub(crate) use print::{describe, describe_value, types_of};
 
 /// The value of one document of JSON or YAML, whatever it is; null if there is none.
 #[cfg(feature = "fake")]

@@ -110,7 +110,8 @@ pub trait Yaml<K: ?Sized> {
     fn to_json_with(&self, options: &Options) -> Result<String, Error>;
 }
 
-/// Marks the [`Yaml`] of objects whose type is only known at run time. No value of it exists.
+/// Marks the [`Yaml`], and the [`Health`](crate::health::Health), of objects whose type is only known at run time. No value of
+/// it exists.
 ///
 /// ```
 /// use kube_ext::yaml::{Dynamic, Yaml};
@@ -219,7 +220,8 @@ impl Kind<'_> {
     }
 }
 
-fn types_of<K>() -> TypeMeta
+/// The apiVersion and kind of a Rust type.
+pub(crate) fn types_of<K>() -> TypeMeta
 where
     K: Resource,
     K::DynamicType: Default,
@@ -279,7 +281,8 @@ where
     Ok(Value::Object(list))
 }
 
-fn describe(kind: &str, metadata: &ObjectMeta) -> String {
+/// What an error calls an object: `Pod default/web-0`.
+pub(crate) fn describe(kind: &str, metadata: &ObjectMeta) -> String {
     let name = metadata.name.as_deref().or(metadata.generate_name.as_deref()).unwrap_or("without a name");
     match &metadata.namespace {
         Some(namespace) => format!("{kind} {namespace}/{name}"),
@@ -305,8 +308,12 @@ fn to_yaml(tree: &Value) -> Result<String, Error> {
 /// What an error calls a tree: the object, or the first item of a list that cannot be printed.
 fn describe_tree(tree: &Value) -> String {
     let items = tree.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let culprit = items.iter().find(|item| emit::to_string(item).is_err()).unwrap_or(tree);
-    let text = |pointer: &str| culprit.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    describe_value(items.iter().find(|item| emit::to_string(item).is_err()).unwrap_or(tree))
+}
+
+/// What an error calls an object that is a tree of values.
+pub(crate) fn describe_value(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let metadata = ObjectMeta {
         name: text("/metadata/name"),
         generate_name: text("/metadata/generateName"),
