@@ -77,6 +77,13 @@ pub(super) struct Origin {
     pub(super) lists: Vec<(List, Option<Place>)>,
 }
 
+impl Origin {
+    /// How more can be asked for.
+    pub(super) fn sources(&self) -> Option<(Builder, Arc<Catalog>)> {
+        Some((self.builder.clone()?, self.catalog.clone()))
+    }
+}
+
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Origin").finish_non_exhaustive()
@@ -238,7 +245,7 @@ impl Follow {
         let step = match news {
             News::Awake => source.list(),
             News::Page(mut reading, page) => match reading.take(page, &mut self.joiner) {
-                Turn::More => Step::Read(reading),
+                Turn::More | Turn::Anew => Step::Read(reading),
                 Turn::Done(version) => {
                     self.gaps(&what, false, reading.narrowed());
                     source.watch(Place { list: reading.list, version })
@@ -272,7 +279,7 @@ impl Follow {
     /// Takes what has happened. The version that it leads to.
     fn event(&mut self, place: &Place, event: WatchEvent<Value>) -> Result<Option<String>, Cause> {
         let list = &place.list;
-        let (object, is_there) = match event {
+        let (mut object, is_there) = match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, true),
             WatchEvent::Deleted(object) => (object, false),
             WatchEvent::Bookmark(bookmark) => return Ok(Some(bookmark.metadata.resource_version)),
@@ -282,6 +289,7 @@ impl Follow {
             self.looks = LOOKS;
             self.hurry.notify_one();
         }
+        list.name_kind(&mut object);
         let item = Item::deserialize(&object)
             .map_err(|error| Cause::Lost { reason: format!("what has changed is no object: {error}") })?;
         if is_there {

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Utc;
 use petgraph::{
     Direction::{Incoming, Outgoing},
     graph::{EdgeIndex, NodeIndex},
@@ -27,6 +28,7 @@ use super::{
     relation::{Relation, Relations},
     said::{Names, Said},
     select::Selection,
+    status::NodeStatus,
 };
 use crate::time::TimeExt as _;
 
@@ -36,6 +38,8 @@ pub(super) struct Joiner {
     pub(super) graph: OwnerGraph,
     pub(super) types: Types,
     relations: Relations,
+    /// Whether nodes have a status.
+    has_status: bool,
     names: Names,
     /// What is said of an object by another kind or name than it has.
     conflicts: HashMap<EdgeIndex, Claim>,
@@ -47,8 +51,8 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    pub(super) fn new(catalog: Arc<Catalog>, relations: Relations) -> Self {
-        Self { types: Types::new(catalog), relations, ..Self::default() }
+    pub(super) fn new(catalog: Arc<Catalog>, relations: Relations, has_status: bool) -> Self {
+        Self { types: Types::new(catalog), relations, has_status, ..Self::default() }
     }
 
     fn changed(&mut self, change: Change) {
@@ -123,7 +127,9 @@ impl Joiner {
     /// Takes an object that is there, with all that there is of it if that was read. Its node.
     pub(super) fn put(&mut self, kind: &Arc<Kind>, object: Metadata<'_>, whole: Option<&Value>) -> NodeIndex {
         let said = Said::new(kind, &object, whole, &self.relations, (&mut self.types, &mut self.names));
-        let node = self.node(kind, object);
+        let mut node = self.node(kind, object);
+        let status = whole.filter(|_| self.has_status);
+        node.status = status.map(|whole| Box::new(NodeStatus::new(kind, whole, Utc::now())));
         let known =
             if node.uid.is_empty() { self.graph.at(place(&node)) } else { self.graph.by_uid(&node.uid) };
         if let Some(index) = known.filter(|index| self.graph.is_listed(*index)) {
@@ -153,6 +159,7 @@ impl Joiner {
             created: object.creation_timestamp.map(|time| time.to_chrono()),
             presence: Presence::Listed,
             is_deleting: object.deletion_timestamp.is_some(),
+            status: None,
         }
     }
 
@@ -242,7 +249,13 @@ impl Joiner {
             self.edges(index).into_iter().filter(|edge| !by_uid.contains(edge) && !by_name.contains(edge));
         others.collect::<Vec<_>>().into_iter().for_each(|edge| self.disconnect(edge));
         if let Some(known) = self.graph.node_mut(index) {
-            *known = Node { presence: Presence::Gone, created: None, is_deleting: false, ..node.clone() };
+            *known = Node {
+                presence: Presence::Gone,
+                created: None,
+                is_deleting: false,
+                status: None,
+                ..node.clone()
+            };
         }
         if !by_name.is_empty() {
             // What has its name is another one, if it comes.
@@ -491,7 +504,7 @@ mod tests {
         catalog.add_group(serde_json::from_value(group).unwrap());
         catalog.add_group(serde_json::from_value(other).unwrap());
         let kinds = catalog.preferred.clone();
-        let mut joiner = Joiner::new(Arc::new(catalog), Relations::default());
+        let mut joiner = Joiner::new(Arc::new(catalog), Relations::default(), false);
         for (kind, objects) in [(&kinds[0], objects), (&kinds[1], in_none)] {
             for object in objects {
                 let text = object.to_string();

@@ -139,6 +139,18 @@ impl Picture<'_> {
                 "uid": node.uid(),
                 "creationTimestamp": node.created().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)),
                 "deleting": node.is_deleting(),
+                "status": node.status().map(|status| json!({
+                    "ready": status.ready(),
+                    "text": status.text(),
+                    "health": status.health().to_string(),
+                    "message": status.message(),
+                    "conditions": status.conditions().iter().map(|condition| json!({
+                        "type": condition.type_,
+                        "status": condition.status,
+                        "reason": condition.reason,
+                        "message": condition.message,
+                    })).collect::<Value>(),
+                })),
                 "presence": match node.presence() {
                     Presence::Listed => "listed",
                     Presence::Gone => "gone",
