@@ -22,6 +22,8 @@ mod generate;
 mod logs;
 #[path = "../cluster/owners.rs"]
 mod owners;
+#[path = "../cluster/owners_status.rs"]
+mod owners_status;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/row.rs"]
