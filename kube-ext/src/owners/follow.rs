@@ -113,13 +113,13 @@ impl OwnerGraph {
     /// # use kube_ext::fake::FakeCluster;
     /// # let cluster = FakeCluster::builder().start().await?;
     /// # let client = cluster.client()?;
-    /// # let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: default}}";
     /// use futures::StreamExt;
     /// use kube_ext::owners::{Change, OwnerGraph};
     ///
     /// let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
     /// let mut follow = graph.follow();
-    /// # cluster.apply(&kube_ext::yaml::manifests(map)?.remove(0).parse::<kube::core::DynamicObject>()?)?;
+    /// # let map = r#"{"metadata": {"name": "web", "namespace": "default"}}"#;
+    /// # cluster.apply(&serde_json::from_str::<k8s_openapi::api::core::v1::ConfigMap>(map)?)?;
     /// if let Some(Change::Added(index)) = follow.next().await {
     ///     println!("{} has come", follow.graph()[index]);
     /// #   assert_eq!(follow.graph()[index].name(), "web");

@@ -92,6 +92,19 @@ impl Tree<'_> {
         self
     }
 
+    /// What is on it, from the top to the bottom, each once.
+    ///
+    /// ```
+    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
+    /// fn picture(graph: &OwnerGraph, web: NodeIndex) -> String {
+    ///     graph.picture(graph.tree(web).relations().nodes()).mermaid()
+    /// }
+    /// ```
+    pub fn nodes(&self) -> Vec<NodeIndex> {
+        let mut seen = HashSet::new();
+        self.rows().into_iter().map(|row| row.index).filter(|index| seen.insert(*index)).collect()
+    }
+
     /// What is below a line.
     fn below(&self, index: NodeIndex, by: Option<&Edge>) -> Vec<(NodeIndex, &Edge)> {
         let mut below = match by.and_then(Edge::relation) {
@@ -126,6 +139,7 @@ impl Tree<'_> {
             let age = node.created().map(|created| Age::new(self.now.signed_duration_since(created)));
             let age = age.unwrap_or(Age::UNKNOWN).to_string();
             rows.push(Row {
+                index,
                 namespace: node.namespace().unwrap_or_default(),
                 name,
                 status: node.status(),
@@ -163,6 +177,7 @@ struct Line<'g> {
 /// What is to be said of a node, or of what led to it.
 fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     let of_node = match node.presence() {
+        Presence::Gone if by.is_some_and(|edge| edge.relation().is_some()) => Some("not there"),
         Presence::Gone => Some("gone"),
         Presence::Unknown => Some("not listed"),
         Presence::Listed | Presence::NoObject => None,
@@ -180,6 +195,7 @@ fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
 
 /// A line of the table.
 struct Row<'g> {
+    index: NodeIndex,
     namespace: &'g str,
     name: String,
     status: Option<&'g NodeStatus>,
@@ -197,7 +213,7 @@ impl fmt::Display for Tree<'_> {
             );
             header.push("AGE".to_owned());
         }
-        table.extend(rows.into_iter().map(|Row { namespace, name, status, age }| {
+        table.extend(rows.into_iter().map(|Row { namespace, name, status, age, .. }| {
             let mut cells = vec![namespace.to_owned(), name];
             if has_status {
                 let ready = status.and_then(|status| status.condition("Ready"));
