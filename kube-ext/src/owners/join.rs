@@ -554,8 +554,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_found_by_either_group_that_serves_it() {
-        for (api_version, flaw) in [("v1", None), ("other/v1", None), ("none/v1", Some(Flaw::OtherIdentity))]
-        {
+        for (api_version, flaw) in [("v1", None), ("other/v1", None), ("none/v1", Some(Flaw::UnknownKind))] {
             let owned = owned_by(api_version, "ConfigMap", "a", "1");
             let graph = graph(
                 &[

@@ -29,6 +29,7 @@ mod logs_of_kubelet;
 mod node;
 mod owners;
 mod owners_by_role;
+mod owners_collected;
 mod owners_status;
 #[path = "../parity/mod.rs"]
 mod parity;
