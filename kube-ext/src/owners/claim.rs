@@ -85,11 +85,6 @@ impl Types {
         self.find(is_it, || Called::InGroup(group.into(), kind.into()))
     }
 
-    /// That of a node.
-    pub(super) fn of(&mut self, kind: &Kind) -> usize {
-        self.exactly(&kind.resource.api_version, &kind.resource.kind)
-    }
-
     fn find(&mut self, is_it: impl Fn(&Called) -> bool, new: impl FnOnce() -> Called) -> usize {
         let known = self.known.iter().position(|known| is_it(&known.called));
         known.unwrap_or_else(|| {

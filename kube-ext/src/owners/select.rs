@@ -110,7 +110,9 @@ impl Joiner {
         let no_longer: Vec<_> =
             selecting.filter(|(_, by, relation)| !wanted.remove(&(*by, *relation))).collect();
         let is_changed = !wanted.is_empty() || !no_longer.is_empty();
-        no_longer.into_iter().for_each(|(edge, ..)| self.disconnect(edge));
+        for (edge, ..) in no_longer {
+            self.disconnect(edge);
+        }
         for (by, relation) in wanted {
             self.graph.connect(by, pod, Edge::selects(relation));
         }
@@ -120,7 +122,8 @@ impl Joiner {
     /// A service account is in the groups that its token is for (`k8s.io/apiserver`, `pkg/authentication/serviceaccount`), where they
     /// are spoken of.
     pub(super) fn join_groups(&mut self, account: NodeIndex) {
-        let Some(namespace) = self.account_in(account) else { return };
+        let namespace = self.account_in(account).filter(|_| self.relations.has(Relation::Member));
+        let Some(namespace) = namespace else { return };
         for group in groups_of(&namespace) {
             let at = ("rbac.authorization.k8s.io", "Group", None, &*group);
             let known: Vec<_> = self.graph.all_at(at).collect();
@@ -132,6 +135,9 @@ impl Joiner {
 
     /// If a group is one of service accounts, it has members.
     pub(super) fn take_members(&mut self, group: NodeIndex) {
+        if !self.relations.has(Relation::Member) {
+            return;
+        }
         let name = self.graph.as_petgraph().node_weight(group).filter(|node| is_group(node));
         let Some(name) = name.map(|node| node.name.clone()) else { return };
         let all = self.graph.as_petgraph().node_indices();
@@ -158,8 +164,9 @@ fn selecting(edge: &Edge) -> Option<Relation> {
     edge.relation().filter(|relation| matches!(relation, Relation::Budget | Relation::Policy))
 }
 
+/// Whether it may be a group of service accounts.
 fn is_group(node: &Node) -> bool {
-    node.kind.is_subject() && node.kind.resource.kind == "Group"
+    node.kind.is_subject() && node.kind.resource.kind == "Group" && node.name.starts_with("system:")
 }
 
 fn groups_of(namespace: &str) -> [String; 3] {
