@@ -35,7 +35,7 @@ use crate::time::TimeExt as _;
 pub(super) struct Joiner {
     pub(super) graph: OwnerGraph,
     pub(super) types: Types,
-    relations: Relations,
+    pub(super) relations: Relations,
     names: Names,
     /// What is said of an object by another kind or name than it has.
     conflicts: HashMap<EdgeIndex, Claim>,

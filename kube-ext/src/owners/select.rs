@@ -120,6 +120,9 @@ impl Joiner {
     /// A service account is in the groups that its token is for (`k8s.io/apiserver`, `pkg/authentication/serviceaccount`), where they
     /// are spoken of.
     pub(super) fn join_groups(&mut self, account: NodeIndex) {
+        if !self.relations.has(Relation::Member) {
+            return;
+        }
         let Some(namespace) = self.account_in(account) else { return };
         for group in groups_of(&namespace) {
             let at = ("rbac.authorization.k8s.io", "Group", None, &*group);
@@ -132,6 +135,9 @@ impl Joiner {
 
     /// If a group is one of service accounts, it has members.
     pub(super) fn take_members(&mut self, group: NodeIndex) {
+        if !self.relations.has(Relation::Member) {
+            return;
+        }
         let name = self.graph.as_petgraph().node_weight(group).filter(|node| is_group(node));
         let Some(name) = name.map(|node| node.name.clone()) else { return };
         let all = self.graph.as_petgraph().node_indices();
