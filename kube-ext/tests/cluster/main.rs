@@ -29,6 +29,8 @@ mod logs_of_kubelet;
 mod node;
 mod owners;
 mod owners_by_role;
+mod owners_relations;
+mod owners_relations_tables;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]
