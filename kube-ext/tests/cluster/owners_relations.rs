@@ -5,14 +5,17 @@ use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt as _;
 use k8s_openapi::{
-    api::core::v1::{Pod, ServiceAccount},
+    api::{
+        authorization::v1::SubjectAccessReview,
+        core::v1::{Pod, ServiceAccount},
+    },
     apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
 };
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
-use kube_ext::owners::{Builder, Kinds, Node, OwnerGraph, Presence, Relation};
+use kube_ext::owners::{Builder, Kinds, Node, NodeIndex, OwnerGraph, Presence, Relation};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -242,6 +245,8 @@ async fn services_and_what_leads_to_them() {
         let (_, second) = scene.words.last().unwrap().clone();
         assert_ne!(first, second);
         scene.words.push(("$FIRST".to_owned(), first.clone()));
+        scene.create(&again.replace("again", "past")).await;
+        scene.delete_pod("past").await;
         scene.create(TRAFFIC).await;
         scene.check(TRAFFIC_SAYS).await;
 
@@ -307,6 +312,68 @@ async fn bindings_and_whom_they_are_for() {
     play("access", async |scene| {
         scene.create(ACCESS).await;
         scene.check(ACCESS_SAYS).await;
+
+        let [ns, away] = [&*scene.namespace.name, &*scene.away.name];
+        let accounts = [(ns, "builder"), (ns, "default"), (away, "robot"), (away, "default")];
+        let roles = [
+            ("get", "role", Some(ns), "reader"),
+            ("update", "role", Some(ns), "here"),
+            ("list", "clusterrole", None, &*format!("{ns}-reader")),
+            ("watch", "clusterrole", None, &*format!("{ns}-all")),
+        ];
+        let relations = [Relation::Role, Relation::Subject, Relation::Member];
+        let graph = scene.builder().relations(relations).load().await.unwrap();
+        let mut table = Vec::new();
+        for (verb, kind, namespace, name) in roles {
+            let role = graph.find(kind, namespace, name).unwrap();
+            for (namespace, name) in accounts {
+                let account = graph.find("sa", Some(namespace), name).unwrap();
+                table.push((verb, namespace, name, has(&graph, account, role)));
+            }
+        }
+        assert_eq!(table.iter().map(|(.., may)| u8::from(*may)).collect::<Vec<_>>(), RIGHTS);
+        // What the server says of it; it takes a moment until bindings are known.
+        if Cluster::HAS_NODE {
+            for (verb, namespace, name, may) in table {
+                let mut tries = 0;
+                while scene.may(verb, namespace, name).await != may {
+                    tries += 1;
+                    assert!(tries < 100, "{verb} {namespace}/{name}: {may}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
     })
     .await;
+}
+
+/// Who may get, update, list and watch: of the first namespace two, and of the other two.
+const RIGHTS: [u8; 16] = [1, 0, 1, 1, 1, 1, 0, 0, 1, 0, 1, 0, 1, 1, 1, 1];
+
+/// Whether some binding gives a role to a service account, or to a group that it is in.
+fn has(graph: &OwnerGraph, account: NodeIndex, role: NodeIndex) -> bool {
+    let by = |index, relation| {
+        let all = graph.relations_to(index).into_iter();
+        all.filter(move |(_, edge)| edge.relation() == Some(relation)).map(|(by, _)| by)
+    };
+    let groups = by(account, Relation::Member);
+    let bindings: BTreeSet<_> =
+        groups.chain([account]).flat_map(|subject| by(subject, Relation::Subject)).collect();
+    by(role, Relation::Role).any(|binding| bindings.contains(&binding))
+}
+
+impl Scene {
+    /// Whether the server would let a service account do something in the namespace.
+    async fn may(&self, verb: &str, namespace: &str, account: &str) -> bool {
+        let groups = ["system:serviceaccounts", "system:authenticated"].map(ToOwned::to_owned);
+        let groups: Vec<_> =
+            groups.into_iter().chain([format!("system:serviceaccounts:{namespace}")]).collect();
+        let attributes = json!({"namespace": self.namespace.name, "verb": verb, "group": "none.example", "resource": "things"});
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        let review = json!({"metadata": {}, "spec": {"user": user, "groups": groups, "resourceAttributes": attributes}});
+        let api = Api::<SubjectAccessReview>::all(self.cluster.client.clone());
+        let review =
+            api.create(&PostParams::default(), &serde_json::from_value(review).unwrap()).await.unwrap();
+        review.status.unwrap().allowed
+    }
 }

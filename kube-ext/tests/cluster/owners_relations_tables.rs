@@ -162,7 +162,7 @@ endpoints:
 - {addresses: [10.1.2.1], targetRef: {kind: Pod, name: web-0, namespace: $NS, uid: $UID(web-0)}}
 - {addresses: [10.1.2.2], targetRef: {kind: Pod, name: again, namespace: $NS, uid: $FIRST}}
 - {addresses: [10.1.2.3], targetRef: {kind: Pod, name: again, namespace: $NS, uid: $UID(again)}}
-- {addresses: [10.1.2.4], targetRef: {kind: Pod, name: never, namespace: $NS, uid: 00000000-0000-4000-8000-000000000000}}
+- {addresses: [10.1.2.4], targetRef: {kind: Pod, name: past, namespace: $NS, uid: $UID(past)}}
 - {addresses: [10.1.2.5], targetRef: {kind: Pod, name: other, namespace: $NS, uid: $UID(web-0)}}
 - {addresses: [10.1.2.6], targetRef: {kind: Pod, name: web-0, namespace: $AWAY, uid: $UID(web-0)}}
 - {addresses: [10.1.2.7], targetRef: {kind: Pod, name: far, namespace: $AWAY}}
@@ -245,7 +245,7 @@ pub(crate) const TRAFFIC_SAYS: &str = "
 = EndpointSlice $NS/web-a: endpoint Pod $NS/web-0
 = EndpointSlice $NS/web-a: endpoint Pod $NS/again
 = EndpointSlice $NS/web-a: endpoint Pod $NS/again Replaced Gone
-= EndpointSlice $NS/web-a: endpoint Pod $NS/never Missing Gone
+= EndpointSlice $NS/web-a: endpoint Pod $NS/past Missing Gone
 = EndpointSlice $NS/web-a: endpoint Pod $NS/web-0 OtherIdentity
 = EndpointSlice $NS/web-a: endpoint Pod $NS/web-0 OtherNamespace
 ~ EndpointSlice $NS/web-a: endpoint Pod $AWAY/far Missing Gone
@@ -332,11 +332,15 @@ pub(crate) const ACCESS: &str = "\
 ---
 {apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: $AWAY}}
 ---
-{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reader}, rules: []}
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reader}, rules: [{apiGroups: [none.example], resources: [things], verbs: [get]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: here}, rules: [{apiGroups: [none.example], resources: [things], verbs: [update]}]}
 ---
 {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: far, namespace: $AWAY}, rules: []}
 ---
-{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: $NS-reader}, rules: []}
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: $NS-reader}, rules: [{apiGroups: [none.example], resources: [things], verbs: [list]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: $NS-all}, rules: [{apiGroups: [none.example], resources: [things], verbs: [watch]}]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -351,8 +355,13 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:$NS:builder'}
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:node:node-0'}
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: staff}
-- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:$NS'}
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:$AWAY'}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: here}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: here}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:$NS'}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -372,7 +381,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: far}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: $NS-all}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $NS-reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $NS-all}
 subjects:
 - {kind: ServiceAccount, name: builder, namespace: $NS}
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts'}
@@ -394,7 +403,8 @@ pub(crate) const ACCESS_SAYS: &str = "
 = RoleBinding $NS/readers: subject User jane NoObject
 = RoleBinding $NS/readers: subject User system:node:node-0 NoObject
 = RoleBinding $NS/readers: subject Group staff NoObject
-= RoleBinding $NS/readers: subject Group system:serviceaccounts:$NS NoObject
+= RoleBinding $NS/here: role Role $NS/here
+= RoleBinding $NS/here: subject Group system:serviceaccounts:$NS NoObject
 = RoleBinding $NS/readers: subject Group system:serviceaccounts:$AWAY NoObject
 ~ RoleBinding $NS/by-user: role ClusterRole $NS-reader
 = RoleBinding $NS/by-user: subject ServiceAccount $NS/builder
@@ -402,7 +412,7 @@ pub(crate) const ACCESS_SAYS: &str = "
 ~ RoleBinding $NS/by-user: subject ServiceAccount $AWAY/none Missing Gone
 = RoleBinding $NS/by-user: subject User jane NoObject
 = RoleBinding $NS/lost: role Role $NS/far Missing Gone
-- ClusterRoleBinding $NS-all: role ClusterRole $NS-reader
+- ClusterRoleBinding $NS-all: role ClusterRole $NS-all
 - ClusterRoleBinding $NS-all: subject ServiceAccount $NS/builder
 - ClusterRoleBinding $NS-all: subject Group system:serviceaccounts NoObject
 - ClusterRoleBinding $NS-all: subject Group system:authenticated NoObject

@@ -223,6 +223,40 @@ async fn a_user_who_may_not_list_pods() {
     assert!(graph.relations_to(found(&graph, "sa", "builder")).is_empty());
 }
 
+/// Who may list in a namespace alone: what is not there is missing, elsewhere it has not been looked for.
+#[tokio::test]
+async fn a_user_of_one_namespace() {
+    let rule = Rule::verbs(["list"]).resources(["*"]).namespace("default");
+    let discovery = Rule::verbs(["get"]).paths(["/api", "/apis", "/api/*", "/apis/*"]);
+    let mut objects = around(&[0, 7]);
+    let slice = objects.iter_mut().find(|it| it.types.as_ref().unwrap().kind == "EndpointSlice").unwrap();
+    let away = json!({"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "away", "namespace": "kube-system"}});
+    slice.data["endpoints"].as_array_mut().unwrap().push(away);
+    let node = object(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker"}}));
+    let objects = objects.into_iter().chain([pod(0), node]);
+    let cluster =
+        FakeCluster::builder().objects(objects).user("one", [rule, discovery]).start().await.unwrap();
+    for (user, presence, flaw, gaps) in
+        [("one", Presence::Unknown, Some(Flaw::Unlisted), true), ("admin", Presence::Listed, None, false)]
+    {
+        let client = if user == "one" { cluster.client_as(user).unwrap() } else { cluster.client().unwrap() };
+        let graph = OwnerGraph::builder(client).relations(Relation::all()).load().await.unwrap();
+        let of_pods: Vec<_> = graph.gaps().iter().filter(|gap| gap.what == "pods").collect();
+        assert_eq!(of_pods.first().map(|gap| gap.only.as_deref()), gaps.then_some(Some("default")));
+        let to = leads_to(&graph, found(&graph, "endpointslice", "web-a"));
+        let elsewhere = if gaps { (presence, flaw) } else { (Presence::Gone, Some(Flaw::Missing)) };
+        let expected_ends = [
+            ("Pod/away".to_owned(), elsewhere.0, elsewhere.1),
+            ("Pod/pod-0000".to_owned(), Presence::Listed, None),
+            ("Pod/pod-0007".to_owned(), Presence::Gone, Some(Flaw::Missing)),
+        ];
+        assert_eq!(to, expected_ends, "{user}");
+        let of_pod = leads_to(&graph, found(&graph, "pod", "pod-0000"));
+        assert_eq!(of_pod[0], ("Node/worker".to_owned(), presence, flaw), "{user}");
+        assert_eq!(counts(&graph)["budget"], 1);
+    }
+}
+
 /// Types of fields that no server should send.
 #[tokio::test]
 async fn odd_objects_among_others() {
