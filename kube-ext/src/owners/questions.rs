@@ -25,7 +25,7 @@ fn is_reference(edge: &Edge) -> bool {
 }
 
 /// The order of edges between the same two, whenever they have come.
-fn rank(edge: &Edge) -> (Option<Relation>, Option<u8>, [bool; 3]) {
+fn rank(edge: Edge) -> (Option<Relation>, Option<u8>, [bool; 3]) {
     let flags = [edge.is_by_uid, edge.is_controller(), edge.blocks_deletion()];
     (edge.relation(), edge.flaw().map(|flaw| flaw as u8), flags)
 }
@@ -94,7 +94,7 @@ impl OwnerGraph {
             .map(|edge| (if direction == Incoming { edge.source() } else { edge.target() }, edge.weight()))
             .collect();
         found.sort_by(|(one, edge), (other, another)| {
-            self.in_order(*one, *other).then_with(|| rank(edge).cmp(&rank(another)))
+            self.in_order(*one, *other).then_with(|| rank(**edge).cmp(&rank(**another)))
         });
         found
     }
