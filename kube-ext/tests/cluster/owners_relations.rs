@@ -12,7 +12,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
 };
 use kube::{
-    Api, ResourceExt as _,
+    Api, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use kube_ext::owners::{Builder, Kinds, Node, NodeIndex, OwnerGraph, Presence, Relation};
@@ -279,7 +279,7 @@ async fn pods_by_their_labels() {
                 let Ok(selector) = LabelSelector::deserialize(&object.data["spec"][field]) else { continue };
                 let params = ListParams::default().labels(&in_words(&selector));
                 let selected: BTreeSet<_> =
-                    scene.pods().list(&params).await.unwrap().iter().filter_map(|pod| pod.uid()).collect();
+                    scene.pods().list(&params).await.unwrap().iter().filter_map(ResourceExt::uid).collect();
                 let pods = graph.relations(graph.get(&object).unwrap());
                 assert_eq!(pods.len(), selected.len(), "{}", object.name_any());
                 let found: BTreeSet<_> = pods.into_iter().map(|(pod, _)| graph[pod].uid()).collect();

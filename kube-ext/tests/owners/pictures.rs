@@ -178,9 +178,13 @@ async fn shop() -> OwnerGraph {
     OwnerGraph::builder(client).kinds(kinds).relations(Relation::all()).load().await.unwrap()
 }
 
+fn trimmed(text: &str) -> String {
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
 /// The lines of a table, without blanks at their ends.
 fn lines(tree: &Tree<'_>) -> String {
-    tree.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    trimmed(&tree.to_string())
 }
 
 const WORKLOAD: &str = "\
@@ -375,8 +379,7 @@ async fn pictures_of_relations() {
     let graph = shop().await;
     let picture = graph.picture(graph.nodes());
     assert_eq!(picture.mermaid(), MERMAID);
-    let dot: String = picture.dot().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    assert_eq!(dot, DOT);
+    assert_eq!(trimmed(&picture.dot()), DOT);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use http::{Request, Response, header};
 use kube::{Client, client::Body, core::DynamicObject};
 use kube_ext::{
     fake::{Calls, FakeCluster, Fault, Rule},
-    owners::{Cause, Flaw, NodeIndex, OwnerGraph, Presence, Relation},
+    owners::{Cause, Edge, Flaw, NodeIndex, OwnerGraph, Presence, Relation},
 };
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -102,7 +102,7 @@ fn found(graph: &OwnerGraph, kind: &str, name: &str) -> NodeIndex {
 /// How many edges there are of each relation.
 fn counts(graph: &OwnerGraph) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for relation in graph.as_petgraph().edge_weights().filter_map(|edge| edge.relation()) {
+    for relation in graph.as_petgraph().edge_weights().filter_map(Edge::relation) {
         *counts.entry(relation.to_string()).or_default() += 1;
     }
     counts
@@ -147,7 +147,9 @@ async fn each_page_once_and_whole_objects_only_where_they_are_needed() {
         assert_eq!(discoveries, 2);
 
         let mut pages: BTreeMap<_, usize> = BTreeMap::new();
-        asked.iter().for_each(|(path, _)| *pages.entry(&**path).or_default() += 1);
+        for (path, _) in &asked {
+            *pages.entry(&**path).or_default() += 1;
+        }
         assert!(pages.len() > 40, "{pages:?}");
         assert_eq!(pages.remove("/api/v1/pods"), Some(3), "{relations:?}");
         assert!(pages.values().all(|count| *count == 1), "{relations:?}: {pages:?}");
