@@ -99,7 +99,8 @@ impl Edge {
 }
 
 /// What is wrong with an owner reference, by the rules of the garbage collector (`pkg/controller/garbagecollector`): the owner is
-/// the object of that kind and name in the namespace of what it owns, or in none if its kind is of that sort, and it has that uid.
+/// the object of that kind and name in the namespace of what it owns, or in none if its kind is of that sort, and it has that uid. Or
+/// with a [`Relation`], which is held against the namespace that it names.
 ///
 /// ```
 /// use kube_ext::owners::Flaw;
@@ -133,8 +134,8 @@ impl fmt::Display for Flaw {
             Self::Gone => "the owner is gone",
             Self::Missing => "it is not there",
             Self::Replaced => "it is gone, and another object has its name",
-            Self::OtherIdentity => "the owner has another kind or name than the reference says",
-            Self::OtherNamespace => "the owner is in another namespace",
+            Self::OtherIdentity => "it has another kind or name than the reference says",
+            Self::OtherNamespace => "it is in another namespace",
             Self::InvalidNamespace => "the owner is in a namespace, and what it owns is in none",
             Self::UnknownKind => "the server does not serve its kind",
             Self::Unlisted => "it has not been looked for",

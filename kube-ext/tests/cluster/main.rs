@@ -30,6 +30,8 @@ mod node;
 mod owners;
 mod owners_by_role;
 mod owners_collected;
+mod owners_relations;
+mod owners_relations_tables;
 mod owners_status;
 #[path = "../parity/mod.rs"]
 mod parity;

@@ -22,6 +22,10 @@ mod generate;
 mod logs;
 #[path = "../cluster/owners.rs"]
 mod owners;
+#[path = "../cluster/owners_relations.rs"]
+mod owners_relations;
+#[path = "../cluster/owners_relations_tables.rs"]
+mod owners_relations_tables;
 #[path = "../cluster/owners_status.rs"]
 mod owners_status;
 #[path = "../cluster/random_pods.rs"]

@@ -9,6 +9,7 @@
 
 mod load;
 mod pictures;
+mod relations;
 mod walk;
 
 use kube::{Client, core::DynamicObject};
