@@ -78,7 +78,11 @@ impl Reading {
         }
         if matches!(cause, Cause::Forbidden { .. }) && list.kind.is_namespaced && list.namespace.is_none() {
             list.namespace = Some(list.client.default_namespace().into());
-            (self.refused, self.token) = (Some(cause), None);
+            self.refused = Some(cause);
+            if self.token.take().is_some() {
+                // What has come of other namespaces is not meant any more.
+                self.seen = Some(HashSet::new());
+            }
             return Turn::More;
         }
         Turn::Failed(self.refused.take().unwrap_or(cause))
