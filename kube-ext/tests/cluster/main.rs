@@ -29,10 +29,13 @@ mod logs_of_kubelet;
 mod node;
 mod owners;
 mod owners_by_role;
+mod owners_follow;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]
 mod parity_live;
+#[path = "../owners/follow/picture.rs"]
+mod picture;
 mod random_pods;
 #[path = "../parity/real.rs"]
 mod real;

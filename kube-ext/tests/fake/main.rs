@@ -22,6 +22,10 @@ mod generate;
 mod logs;
 #[path = "../cluster/owners.rs"]
 mod owners;
+#[path = "../cluster/owners_follow.rs"]
+mod owners_follow;
+#[path = "../owners/follow/picture.rs"]
+mod picture;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/row.rs"]

@@ -4,6 +4,7 @@
 
 mod faults;
 mod kinds;
+mod picture;
 mod random;
 mod reader;
 
@@ -24,6 +25,8 @@ use kube_ext::{
 };
 use serde_json::Value;
 use tokio::{sync::oneshot, task};
+
+use self::picture::{line, picture, who};
 
 /// How long a change may take, on a clock that goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,7 +97,7 @@ impl Follower {
                 biased;
                 change = self.follow.next() => change.expect("it does not end"),
                 _ = moment => {
-                    tokio::time::advance(Duration::from_millis(250)).await;
+                    tokio::time::advance(Duration::from_millis(500)).await;
                     continue;
                 }
             };
@@ -163,34 +166,9 @@ fn is_it(node: &Node, kind: &str, name: &str) -> bool {
     node.presence() == Presence::Listed && node.kind().is_called(kind) && node.name() == name
 }
 
-fn line(node: &Node) -> String {
-    format!("{} {}/{}", node.kind(), node.namespace().unwrap_or("-"), node.name())
-}
-
-/// A node by what makes it one: no two have the same.
-fn who(node: &Node) -> String {
-    format!("{} {}", line(node), node.uid())
-}
-
 fn listed(graph: &OwnerGraph) -> BTreeSet<String> {
     let all = graph.as_petgraph().node_weights();
     all.filter(|node| node.presence() == Presence::Listed).map(who).collect()
-}
-
-/// All that there is to see of a graph, in an order of its own.
-fn picture(graph: &OwnerGraph) -> Vec<String> {
-    let all = graph.as_petgraph();
-    let nodes = all.node_weights().map(|node| {
-        let (version, presence) = (&node.kind().resource.api_version, node.presence());
-        format!("{} {version} {presence:?} deleting: {}", who(node), node.is_deleting())
-    });
-    let edges = all.edge_indices().map(|edge| {
-        let (from, to) = all.edge_endpoints(edge).unwrap();
-        format!("{} -> {}: {:?}", who(&graph[from]), who(&graph[to]), all[edge])
-    });
-    let mut lines: Vec<_> = nodes.chain(edges).collect();
-    lines.sort();
-    lines
 }
 
 /// How many requests of that verb there were for a resource, by a user if one is named.

@@ -251,7 +251,7 @@ async fn play(seed: u64) {
 #[tokio::test(start_paused = true)]
 async fn it_becomes_what_would_be_loaded() {
     let seeds = std::env::var("KUBE_EXT_SEEDS").ok().and_then(|many| many.parse().ok());
-    for seed in 0..seeds.unwrap_or(6) {
+    for seed in 0..seeds.unwrap_or(4) {
         Box::pin(play(seed)).await;
     }
 }
