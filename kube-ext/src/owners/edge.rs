@@ -23,6 +23,14 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// What is written at it: its relation, whether the object does without it, and what is wrong with it.
+    pub(super) fn label(&self, problem: Option<String>) -> Option<String> {
+        let Some(relation) = self.relation else { return problem };
+        let optional = if self.is_optional { ", optional" } else { "" };
+        let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+        Some(format!("{relation}{optional}{problem}"))
+    }
+
     /// What leads from an object to a pod that it selects.
     pub(super) fn selects(relation: Relation) -> Self {
         Self { relation: Some(relation), ..Self::default() }

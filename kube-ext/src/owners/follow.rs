@@ -13,7 +13,10 @@ use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream:
 use kube::core::WatchEvent;
 use serde::Deserialize as _;
 use serde_json::Value;
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use super::{
     builder::Builder,
@@ -23,7 +26,7 @@ use super::{
     graph::OwnerGraph,
     join::Joiner,
     kinds::{Catalog, Kind},
-    list::{Item, List},
+    list::{Item, List, PATIENCE},
     reading::{Reading, Turn},
     source::{News, Place, Source, Step},
 };
@@ -213,7 +216,8 @@ impl Follow {
                     () = sleep(pause) => {}
                     () = hurry.notified() => sleep(SOON).await,
                 }
-                Work::Kinds(kinds.fresh().await)
+                let late = |_| Error::new(DISCOVERY.to_owned(), Cause::late());
+                Work::Kinds(timeout(PATIENCE, kinds.fresh()).await.map_err(late).flatten())
             }
             .boxed(),
         );
@@ -256,22 +260,26 @@ impl Follow {
                 self.gaps(&what, true, None);
                 Step::Take(place, watch)
             }
-            News::Event(place, watch, event) => {
-                source.is_well();
-                match self.event(&place, *event) {
-                    Ok(version) => {
-                        let version = version.unwrap_or(place.version);
-                        Step::Take(Place { version, ..place }, watch)
-                    }
-                    Err(cause) => self.cut(&mut source, place, cause),
+            News::Event(place, watch, event) => match self.event(&place, *event) {
+                Ok(version) => {
+                    source.is_well();
+                    let version = version.unwrap_or(place.version);
+                    Step::Take(Place { version, ..place }, watch)
                 }
-            }
+                Err(cause) => self.cut(&mut source, place, cause),
+            },
             News::End(place, true) => {
                 source.is_well();
-                source.watch(place)
+                // More may be allowed by now.
+                if source.is_narrow(&place.list) { source.list() } else { source.watch(place) }
             }
             News::End(place, false) => source.again(place),
-            News::Failed(place, cause) => self.cut(&mut source, place, cause),
+            News::Failed(place, cause, was_well) => {
+                if was_well {
+                    source.is_well();
+                }
+                self.cut(&mut source, place, cause)
+            }
         };
         self.start(source, step);
     }
@@ -306,6 +314,7 @@ impl Follow {
         let is_refused = gap.cause.is_refusal();
         if is_refused {
             self.joiner.unlisted(source.kind());
+            self.gaps(&gap.what, true, None);
         }
         self.gaps(&gap.what.clone(), false, Some(gap));
         source.later(is_refused)
@@ -314,7 +323,7 @@ impl Follow {
     /// A watch cannot be had, or has ended with an error.
     fn cut(&mut self, source: &mut Source, place: Place, cause: Cause) -> Step {
         if cause.is_expired() {
-            return source.list();
+            return source.expired();
         }
         let is_refused = cause.is_refusal();
         let namespace = place.list.namespace.as_deref().map(ToOwned::to_owned);
@@ -335,7 +344,7 @@ impl Follow {
         let mut lists = self.builder.as_ref().map(|builder| builder.lists(&catalog)).unwrap_or_default();
         let known: Vec<_> = self.kinds.iter().map(|(number, kind)| (*number, kind.clone())).collect();
         for (number, kind) in known {
-            if let Some(place) = lists.iter().position(|list| list.kind.resource == kind.resource) {
+            if let Some(place) = lists.iter().position(|list| *list.kind == *kind) {
                 lists.swap_remove(place);
                 continue;
             }

@@ -70,7 +70,10 @@ impl Kind {
 
     /// One that the server does not serve, as far as is known.
     pub(super) fn unknown(gvk: &GroupVersionKind) -> Self {
-        let resource = ApiResource::from_gvk(gvk);
+        let mut resource = ApiResource::from_gvk(gvk);
+        if gvk.version.is_empty() {
+            resource.api_version.clone_from(&gvk.group);
+        }
         Self { resource, is_namespaced: true, verbs: Vec::new(), has_status: false, names: Vec::new() }
     }
 

@@ -71,7 +71,8 @@ pub(super) enum News {
     Event(Place, Watch, Box<WatchEvent<Value>>),
     /// There are no more for now; whether that was to be expected.
     End(Place, bool),
-    Failed(Place, Cause),
+    /// There are none; whether there have been for a while.
+    Failed(Place, Cause, bool),
 }
 
 impl Step {
@@ -90,18 +91,24 @@ impl Step {
                 let ask = server::again(|| place.list.watch(&place.version));
                 match timeout(PATIENCE, ask).await {
                     Ok(Ok(events)) => News::Watching(place, Watch { events, since: Instant::now() }),
-                    Ok(Err(error)) => News::Failed(place, Cause::of(error)),
-                    Err(_) => News::Failed(place, Cause::late()),
+                    Ok(Err(error)) => News::Failed(place, Cause::of(error), false),
+                    Err(_) => News::Failed(place, Cause::late(), false),
                 }
             }
             Self::Take(place, mut watch) => {
                 match timeout_at(watch.since + LONGEST, watch.events.next()).await {
                     Ok(Some(Ok(event))) => News::Event(place, watch, Box::new(event)),
-                    Ok(Some(Err(error))) => News::Failed(place, Cause::of(error)),
-                    Ok(None) | Err(_) => News::End(place, watch.since.elapsed() > SHORT),
+                    Ok(Some(Err(error))) => News::Failed(place, Cause::of(error), watch.is_long()),
+                    Ok(None) | Err(_) => News::End(place, watch.is_long()),
                 }
             }
         }
+    }
+}
+
+impl Watch {
+    fn is_long(&self) -> bool {
+        self.since.elapsed() > SHORT
     }
 }
 
@@ -132,6 +139,17 @@ impl Source {
     pub(super) fn again(&mut self, place: Place) -> Step {
         let pause = self.delays.next();
         if self.delays.count() > TRIES { Step::Wait(pause) } else { Step::Watch(place, pause) }
+    }
+
+    /// What was read is too long ago: all of it again, at once unless that was the last thing that happened.
+    pub(super) fn expired(&mut self) -> Step {
+        let pause = self.delays.next();
+        if self.delays.count() > 1 { Step::Wait(pause) } else { self.list() }
+    }
+
+    /// Whether less than what is meant is read.
+    pub(super) fn is_narrow(&self, list: &List) -> bool {
+        list.namespace != self.meant.namespace
     }
 
     /// A list could not be had.

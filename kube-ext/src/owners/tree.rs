@@ -186,10 +186,9 @@ fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     let says_no_more = |flaw: &Flaw| matches!(flaw, Flaw::Gone | Flaw::Missing | Flaw::Unlisted);
     let flaw = by.and_then(Edge::flaw).filter(|flaw| of_node.is_none() || !says_no_more(flaw));
     let problem = flaw.map(|flaw| flaw.to_string()).or(of_node.map(ToOwned::to_owned));
-    match (by.and_then(Edge::relation), problem) {
-        (Some(relation), Some(problem)) => Some(format!("{relation}: {problem}")),
-        (Some(relation), None) => Some(relation.to_string()),
-        (None, problem) => problem,
+    match by {
+        Some(edge) => edge.label(problem),
+        None => problem,
     }
 }
 

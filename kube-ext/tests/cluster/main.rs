@@ -30,6 +30,7 @@ mod node;
 mod owners;
 mod owners_by_role;
 mod owners_collected;
+mod owners_follow;
 mod owners_relations;
 mod owners_relations_tables;
 mod owners_status;
@@ -37,6 +38,8 @@ mod owners_status;
 mod parity;
 #[path = "parity.rs"]
 mod parity_live;
+#[path = "../owners/follow/picture.rs"]
+mod picture;
 mod random_pods;
 #[path = "../parity/real.rs"]
 mod real;

@@ -22,12 +22,16 @@ mod generate;
 mod logs;
 #[path = "../cluster/owners.rs"]
 mod owners;
+#[path = "../cluster/owners_follow.rs"]
+mod owners_follow;
 #[path = "../cluster/owners_relations.rs"]
 mod owners_relations;
 #[path = "../cluster/owners_relations_tables.rs"]
 mod owners_relations_tables;
 #[path = "../cluster/owners_status.rs"]
 mod owners_status;
+#[path = "../owners/follow/picture.rs"]
+mod picture;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/row.rs"]

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod follow;
 mod load;
 mod pictures;
 mod relations;

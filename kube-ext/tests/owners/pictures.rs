@@ -188,18 +188,18 @@ fn lines(tree: &Tree<'_>) -> String {
 }
 
 const WORKLOAD: &str = "\
-NAMESPACE  NAME                                                   AGE
-shop       Deployment/web                                         9d
-shop       └─ReplicaSet/web-1                                     9d
-shop         └─Pod/web-1-a                                        9d
-shop           ├─PersistentVolumeClaim/data                       9d
-               │ ├─PersistentVolume/disk (volume: not listed)     <unknown>
-               │ └─StorageClass/fast (storage class: not listed)  <unknown>
-shop           ├─ConfigMap/more (config map: gone)                <unknown>
-shop           ├─ConfigMap/settings (config map)                  9d
-               ├─Node/worker (runs on)                            9d
-shop           ├─Secret/registry (secret: gone)                   <unknown>
-shop           └─ServiceAccount/web (service account)             9d
+NAMESPACE  NAME                                                    AGE
+shop       Deployment/web                                          9d
+shop       └─ReplicaSet/web-1                                      9d
+shop         └─Pod/web-1-a                                         9d
+shop           ├─PersistentVolumeClaim/data                        9d
+               │ ├─PersistentVolume/disk (volume: not listed)      <unknown>
+               │ └─StorageClass/fast (storage class: not listed)   <unknown>
+shop           ├─ConfigMap/more (config map, optional: not there)  <unknown>
+shop           ├─ConfigMap/settings (config map)                   9d
+               ├─Node/worker (runs on)                             9d
+shop           ├─Secret/registry (secret: not there)               <unknown>
+shop           └─ServiceAccount/web (service account)              9d
 ";
 
 const OWNED: &str = "\
@@ -227,7 +227,7 @@ NAMESPACE  NAME                                           AGE
 shop       RoleBinding/web                                9d
            ├─Group/system:serviceaccounts:shop (subject)  <unknown>
 shop       │ └─ServiceAccount/web (member)                9d
-shop       ├─Role/web (role: gone)                        <unknown>
+shop       ├─Role/web (role: not there)                   <unknown>
            └─User/jane (subject)                          <unknown>
 ";
 
@@ -236,13 +236,13 @@ NAMESPACE  NAME                                                                 
 shop       Service/web                                                              9d
 shop       ├─EndpointSlice/web-x (slice)                                            9d
 shop       │ ├─Pod/web-1-a (endpoint)                                               9d
-shop       │ │ ├─ConfigMap/more (config map: gone)                                  <unknown>
+shop       │ │ ├─ConfigMap/more (config map, optional: not there)                   <unknown>
 shop       │ │ ├─ConfigMap/settings (config map)                                    9d
            │ │ ├─Node/worker (runs on)                                              9d
 shop       │ │ ├─PersistentVolumeClaim/data (claim)                                 9d
            │ │ │ ├─PersistentVolume/disk (volume: not listed)                       <unknown>
            │ │ │ └─StorageClass/fast (storage class: not listed)                    <unknown>
-shop       │ │ ├─Secret/registry (secret: gone)                                     <unknown>
+shop       │ │ ├─Secret/registry (secret: not there)                                <unknown>
 shop       │ │ └─ServiceAccount/web (service account)                               9d
 shop       │ └─Pod/web-1-a (endpoint: it is gone, and another object has its name)  <unknown>
 shop       └─EndpointSlice/web-y (slice)                                            9d
@@ -285,7 +285,6 @@ const MERMAID: &str = r#"flowchart TD
   n3["EndpointSlice<br>web-x<br>shop"]
   n4["EndpointSlice<br>web-y<br>shop"]
   n5["Group<br>system:serviceaccounts:shop"]
-  style n5 stroke-dasharray: 5 5
   n6["Node<br>worker"]
   n7["PersistentVolume<br>disk"]
   style n7 stroke-dasharray: 5 5
@@ -305,7 +304,6 @@ const MERMAID: &str = r#"flowchart TD
   n18["StorageClass<br>fast"]
   style n18 stroke-dasharray: 5 5
   n19["User<br>jane"]
-  style n19 stroke-dasharray: 5 5
   n2 --> n12
   n3 -- "endpoint" --> n9
   n3 -. "endpoint: it is gone, and another object has its name" .-> n10
@@ -314,7 +312,7 @@ const MERMAID: &str = r#"flowchart TD
   n8 -. "volume: it has not been looked for" .-> n7
   n8 -. "storage class: it has not been looked for" .-> n18
   n9 --> n8
-  n9 -. "config map: it is not there" .-> n0
+  n9 -. "config map, optional: it is not there" .-> n0
   n9 -- "config map" --> n1
   n9 -- "runs on" --> n6
   n9 -- "claim" --> n8
@@ -335,7 +333,7 @@ const DOT: &str = r#"digraph {
     2 [ label = "Deployment\nweb\nshop" shape = box]
     3 [ label = "EndpointSlice\nweb-x\nshop" shape = box]
     4 [ label = "EndpointSlice\nweb-y\nshop" shape = box]
-    5 [ label = "Group\nsystem:serviceaccounts:shop" shape = box style = dashed]
+    5 [ label = "Group\nsystem:serviceaccounts:shop" shape = box]
     6 [ label = "Node\nworker" shape = box]
     7 [ label = "PersistentVolume\ndisk" shape = box style = dashed]
     8 [ label = "PersistentVolumeClaim\ndata\nshop" shape = box]
@@ -349,7 +347,7 @@ const DOT: &str = r#"digraph {
     16 [ label = "Service\nweb\nshop" shape = box]
     17 [ label = "ServiceAccount\nweb\nshop" shape = box]
     18 [ label = "StorageClass\nfast" shape = box style = dashed]
-    19 [ label = "User\njane" shape = box style = dashed]
+    19 [ label = "User\njane" shape = box]
     2 -> 12 [ ]
     3 -> 9 [ label = "endpoint" color = gray fontcolor = gray]
     3 -> 10 [ label = "endpoint: it is gone, and another object has its name" style = dashed color = gray fontcolor = gray]
@@ -358,7 +356,7 @@ const DOT: &str = r#"digraph {
     8 -> 7 [ label = "volume: it has not been looked for" style = dashed color = gray fontcolor = gray]
     8 -> 18 [ label = "storage class: it has not been looked for" style = dashed color = gray fontcolor = gray]
     9 -> 8 [ ]
-    9 -> 0 [ label = "config map: it is not there" style = dashed color = gray fontcolor = gray]
+    9 -> 0 [ label = "config map, optional: it is not there" style = dashed color = gray fontcolor = gray]
     9 -> 1 [ label = "config map" color = gray fontcolor = gray]
     9 -> 6 [ label = "runs on" color = gray fontcolor = gray]
     9 -> 8 [ label = "claim" color = gray fontcolor = gray]
