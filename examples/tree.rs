@@ -20,6 +20,7 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 /// Shows what an object owns, as `kubectl tree` does; without an object, the trees of all that own something.
 #[derive(Parser)]
 #[command(name = "tree")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
     /// The object: KIND/NAME or KIND NAME.
     #[arg(value_name = "OBJECT", num_args = 1..=2)]
@@ -119,7 +120,6 @@ impl Args {
 
     /// Where the trees begin.
     fn starts(
-        &self,
         graph: &OwnerGraph,
         object: Option<&Object>,
         namespace: &str,
@@ -200,7 +200,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
     };
     let mut graph = args.builder(kinds, object.as_ref(), namespace).load().await.map_err(failure)?;
     tell(graph.gaps());
-    let starts = args.starts(&graph, object.as_ref(), namespace)?;
+    let starts = Args::starts(&graph, object.as_ref(), namespace)?;
     if args.watch {
         return watch(args, graph.follow(), object.as_ref(), namespace).await;
     }
@@ -221,12 +221,12 @@ async fn watch(
     let (mut shown, mut told) = (None, String::new());
     loop {
         let graph = follow.graph();
-        let gaps = graph.gaps().iter().map(|gap| format!("{gap}\n")).collect::<String>();
-        if shown.is_some() && gaps != told {
-            eprint!("{gaps}");
+        let gaps = graph.gaps().iter().map(Gap::to_string).collect::<Vec<_>>().join("\n");
+        if shown.is_some() && gaps != told && !gaps.is_empty() {
+            eprintln!("{gaps}");
         }
         told = gaps;
-        let starts = args.starts(graph, object, namespace);
+        let starts = Args::starts(graph, object, namespace);
         let text = match starts.and_then(|starts| args.text(graph, &starts)) {
             Ok(text) => text,
             Err(Failure(why)) => why + "\n",
@@ -249,7 +249,9 @@ async fn watch(
 }
 
 fn tell(gaps: &[Gap]) {
-    gaps.iter().for_each(|gap| eprintln!("{gap}"));
+    for gap in gaps {
+        eprintln!("{gap}");
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -30,7 +30,7 @@ use kube::{
     runtime::{WatchStreamExt as _, reflector, watcher},
 };
 use kube_ext::{
-    fake::FakeCluster,
+    fake::{Calls, FakeCluster, Fault},
     owners::{OwnerGraph, Relation},
 };
 use kube_ext_benches::{
@@ -393,7 +393,7 @@ fn weigh(runtime: &Runtime) -> Result<()> {
         let mut lines = BufReader::new(keeper.stdout.take().ok_or("no stdout")?).lines();
         let first = lines.next().ok_or("no answer")??;
         let before = cluster.requests().len();
-        cluster.faults().compact();
+        cluster.faults().add(Calls::verb("watch").resource("configmaps").nth(1), Fault::expired());
         cluster.faults().restart();
         let pages = || cluster.requests().iter().skip(before).filter(|it| it.verb == "list").count();
         while pages() < NODES.div_ceil(500) {

@@ -242,7 +242,7 @@ fn it_is_shown_again_when_it_changes() {
         pods.delete("db-1", &kube::api::DeleteParams::default().grace_period(0)).await.unwrap();
     });
     let again = until("└─Pod/db-0");
-    assert!(again.iter().any(|line| line.is_empty()) && again.len() > 4, "{again:?}");
+    assert!(again.iter().any(String::is_empty) && again.len() > 4, "{again:?}");
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -12,6 +12,7 @@ use super::relation::Relation;
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of a reference, or how it is kept")]
 pub struct Edge {
     pub(super) relation: Option<Relation>,
     pub(super) is_controller: bool,
@@ -24,7 +25,7 @@ pub struct Edge {
 
 impl Edge {
     /// What is written at it: its relation, whether the object does without it, and what is wrong with it.
-    pub(super) fn label(&self, problem: Option<String>) -> Option<String> {
+    pub(super) fn label(self, problem: Option<String>) -> Option<String> {
         let Some(relation) = self.relation else { return problem };
         let optional = if self.is_optional { ", optional" } else { "" };
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();

@@ -143,7 +143,7 @@ impl Cause {
 
     /// The server will say the same again, until somebody changes something.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.code(), Some(403 | 404 | 405))
+        matches!(self.code(), Some(403..=405))
     }
 
     /// What was asked for is too old to be known.

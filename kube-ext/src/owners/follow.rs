@@ -65,7 +65,7 @@ pub struct Follow {
 
 /// What has been done.
 enum Work {
-    Source(Source, News),
+    Source(Box<(Source, News)>),
     Kinds(Result<Arc<Catalog>, Error>),
 }
 
@@ -150,7 +150,7 @@ impl OwnerGraph {
         for (list, place) in lists {
             let mut source = follow.source(list);
             let step = match place {
-                Some(place) => source.watch(place),
+                Some(place) => Source::watch(place),
                 None => source.later(true),
             };
             follow.start(source, step);
@@ -201,7 +201,7 @@ impl Follow {
     }
 
     fn run(&mut self, source: Source, step: Step) {
-        self.running.push(step.make().map(|news| Work::Source(source, news)).boxed());
+        self.running.push(step.make().map(|news| Work::Source(Box::new((source, news)))).boxed());
     }
 
     /// Asks for the kinds, in a while.
@@ -225,7 +225,8 @@ impl Follow {
 
     fn done(&mut self, work: Work) {
         match work {
-            Work::Source(source, news) => {
+            Work::Source(done) => {
+                let (source, news) = *done;
                 self.lists -= usize::from(matches!(news, News::Page(..)));
                 if self.kinds.contains_key(&source.number) {
                     self.news(source, news);
@@ -252,7 +253,7 @@ impl Follow {
                 Turn::More | Turn::Anew => Step::Read(reading),
                 Turn::Done(version) => {
                     self.gaps(&what, false, reading.narrowed());
-                    source.watch(Place { list: reading.list, version })
+                    Source::watch(Place { list: reading.list, version })
                 }
                 Turn::Failed(cause) => self.failed(&mut source, reading.gap(cause)),
             },
@@ -271,7 +272,7 @@ impl Follow {
             News::End(place, true) => {
                 source.is_well();
                 // More may be allowed by now.
-                if source.is_narrow(&place.list) { source.list() } else { source.watch(place) }
+                if source.is_narrow(&place.list) { source.list() } else { Source::watch(place) }
             }
             News::End(place, false) => source.again(place),
             News::Failed(place, cause, was_well) => {
@@ -352,7 +353,9 @@ impl Follow {
             if !lists.iter().any(|list| list.kind.is_same(&kind)) {
                 self.joiner.unlisted(&kind);
             }
-            [true, false].into_iter().for_each(|is_listed| self.gaps(&kind.to_string(), is_listed, None));
+            for is_listed in [true, false] {
+                self.gaps(&kind.to_string(), is_listed, None);
+            }
         }
         self.joiner.serve(catalog.clone());
         self.catalog = catalog;

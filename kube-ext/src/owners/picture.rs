@@ -78,7 +78,7 @@ impl Picture<'_> {
         let edge = |_, edge: petgraph::graph::EdgeReference<'_, &Edge>| {
             let edge = edge.weight();
             let attributes = [
-                label(edge).map(|label| format!("label = \"{label}\"")),
+                label(**edge).map(|label| format!("label = \"{label}\"")),
                 edge.flaw().map(|_| "style = dashed".to_owned()),
                 edge.relation().map(|_| "color = gray fontcolor = gray".to_owned()),
             ];
@@ -111,7 +111,7 @@ impl Picture<'_> {
         for edge in self.graph.edge_indices() {
             let Some((from, to)) = self.graph.edge_endpoints(edge) else { continue };
             let edge = self.graph[edge];
-            let arrow = match (label(edge), edge.flaw()) {
+            let arrow = match (label(*edge), edge.flaw()) {
                 (Some(label), Some(_)) => format!("-. \"{label}\" .->"),
                 (Some(label), None) => format!("-- \"{label}\" -->"),
                 _ => "-->".to_owned(),
@@ -176,7 +176,7 @@ impl Picture<'_> {
     }
 }
 
-fn label(edge: &Edge) -> Option<String> {
+fn label(edge: Edge) -> Option<String> {
     edge.label(edge.flaw().map(|flaw| flaw.to_string()))
 }
 

@@ -20,7 +20,7 @@ use super::{
     relation::Relation,
 };
 
-fn is_reference(edge: &Edge) -> bool {
+fn is_reference(edge: Edge) -> bool {
     edge.relation().is_none()
 }
 
@@ -86,11 +86,11 @@ impl OwnerGraph {
         &self,
         index: NodeIndex,
         direction: Direction,
-        is_meant: impl Fn(&Edge) -> bool,
+        is_meant: impl Fn(Edge) -> bool,
     ) -> Vec<(NodeIndex, &Edge)> {
         let edges = self.as_petgraph().edges_directed(index, direction);
         let mut found: Vec<_> = edges
-            .filter(|edge| is_meant(edge.weight()))
+            .filter(|edge| is_meant(*edge.weight()))
             .map(|edge| (if direction == Incoming { edge.source() } else { edge.target() }, edge.weight()))
             .collect();
         found.sort_by(|(one, edge), (other, another)| {
@@ -105,7 +105,7 @@ impl OwnerGraph {
         index: NodeIndex,
         direction: Direction,
     ) -> impl Iterator<Item = EdgeReference<'_, Edge>> {
-        self.as_petgraph().edges_directed(index, direction).filter(|edge| is_reference(edge.weight()))
+        self.as_petgraph().edges_directed(index, direction).filter(|edge| is_reference(*edge.weight()))
     }
 
     pub(super) fn sorted(&self, nodes: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
@@ -213,7 +213,7 @@ impl OwnerGraph {
     /// ```
     pub fn path(&self, owner: NodeIndex, dependent: NodeIndex) -> Option<Vec<NodeIndex>> {
         self.as_petgraph().node_weight(owner)?;
-        let owning = EdgeFiltered::from_fn(self.as_petgraph(), |edge| is_reference(edge.weight()));
+        let owning = EdgeFiltered::from_fn(self.as_petgraph(), |edge| is_reference(*edge.weight()));
         astar(&owning, owner, |index| index == dependent, |_| 1, |_| 0).map(|(_, path)| path)
     }
 

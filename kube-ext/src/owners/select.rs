@@ -106,7 +106,7 @@ impl Joiner {
     pub(super) fn selected(&mut self, pod: NodeIndex, by: Vec<(NodeIndex, Relation)>) -> bool {
         let mut wanted: HashSet<_> = by.into_iter().collect();
         let edges = self.graph.as_petgraph().edges_directed(pod, Incoming);
-        let selecting = edges.filter_map(|edge| Some((edge.id(), edge.source(), selecting(edge.weight())?)));
+        let selecting = edges.filter_map(|edge| Some((edge.id(), edge.source(), selecting(*edge.weight())?)));
         let no_longer: Vec<_> =
             selecting.filter(|(_, by, relation)| !wanted.remove(&(*by, *relation))).collect();
         let is_changed = !wanted.is_empty() || !no_longer.is_empty();
@@ -160,7 +160,7 @@ impl Joiner {
     }
 }
 
-fn selecting(edge: &Edge) -> Option<Relation> {
+fn selecting(edge: Edge) -> Option<Relation> {
     edge.relation().filter(|relation| matches!(relation, Relation::Budget | Relation::Policy))
 }
 

@@ -127,7 +127,7 @@ impl Source {
     }
 
     /// What happens after a list; or the list again, where that is not to be had.
-    pub(super) fn watch(&self, place: Place) -> Step {
+    pub(super) fn watch(place: Place) -> Step {
         if place.list.kind.is_watchable() && !place.version.is_empty() {
             Step::Watch(place, Duration::ZERO)
         } else {

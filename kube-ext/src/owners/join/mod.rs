@@ -107,7 +107,9 @@ impl Joiner {
         let is_of_kind = |node: &Node| node.presence == Presence::Listed && node.kind.is_same(kind);
         let gone = graph.node_indices().filter(|index| graph.node_weight(*index).is_some_and(is_of_kind));
         let gone: Vec<_> = gone.filter(|index| is_gone(*index)).collect();
-        gone.into_iter().for_each(|index| self.leave(index));
+        for index in gone {
+            self.leave(index);
+        }
     }
 
     /// Takes an object that is there, with all that there is of it if that was read. Its node.
@@ -180,7 +182,9 @@ impl Joiner {
         // There is one of a name: the end of another one has been missed.
         let (before, _): (Vec<_>, Vec<_>) =
             self.others_at(index).into_iter().partition(|it| self.graph.is_listed(*it));
-        before.into_iter().for_each(|other| self.leave(other));
+        for other in before {
+            self.leave(other);
+        }
         for other in self.others_at(index) {
             self.lead_by_name(other, index);
             self.tidy(other);
