@@ -33,7 +33,9 @@ impl Joiner {
                     ends.insert(to);
                 }
             }
-            ends.into_iter().for_each(|end| self.identify(end));
+            for end in ends {
+                self.identify(end);
+            }
             self.tidy(index);
         }
         self.judge_all();
@@ -181,13 +183,10 @@ impl Joiner {
     fn is_conflict(&self, claim: &Claim, to: NodeIndex) -> bool {
         let (Some(of), Some(node)) = (self.types.get(claim.of), self.node_at(to)) else { return false };
         let (one, other) = (&of.kind.resource, &node.kind.resource);
-        let is_kind = match claim.edge.relation {
-            None => one.api_version == other.api_version,
-            Some(_) => one.group == other.group && claim.namespace == node.namespace,
-        };
-        let is_it = is_kind
+        let is_it = one.api_version == other.api_version
             && one.kind == other.kind
             && of.namespace(claim) == node.namespace
+            && (claim.edge.relation.is_none() || claim.namespace == node.namespace)
             && claim.name == node.name
             && !(claim.edge.is_by_uid && claim.uid.is_empty());
         !is_it
@@ -200,17 +199,17 @@ impl Joiner {
         }
         let claims = self.claims_of(index);
         let said = claims.iter().filter_map(|(_, claim)| Some((self.types.get(claim.of)?, claim)));
-        let said = said.map(|(of, claim)| (&of.kind, of.namespace(claim), &claim.name));
+        let said = said.map(|(of, claim)| (&of.kind, of.namespace(claim), &*claim.name));
         let first = said.min_by(|one, other| {
-            let key = |(kind, namespace, name): &(&Arc<Kind>, Option<Arc<str>>, &Box<str>)| {
+            let key = |(kind, namespace, name): &(&Arc<Kind>, Option<Arc<str>>, &str)| {
                 let resource = &kind.resource;
-                (resource.api_version.clone(), resource.kind.clone(), namespace.clone(), (*name).clone())
+                (resource.api_version.clone(), resource.kind.clone(), namespace.clone(), (*name).to_owned())
             };
             key(one).cmp(&key(other))
         });
         let (Some((kind, namespace, name)), Some(node)) = (first, self.node_at(index)) else { return };
-        if (kind, &namespace, name) != (&node.kind, &node.namespace, &node.name) {
-            let node = Node { kind: kind.clone(), namespace, name: name.clone(), ..node.clone() };
+        if (kind, &namespace, name) != (&node.kind, &node.namespace, &*node.name) {
+            let node = Node { kind: kind.clone(), namespace, name: name.into(), ..node.clone() };
             self.restate(index, node);
         }
     }

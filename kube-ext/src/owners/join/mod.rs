@@ -103,7 +103,9 @@ impl Joiner {
         let is_of_kind = |node: &Node| node.presence == Presence::Listed && node.kind.is_same(kind);
         let gone = graph.node_indices().filter(|index| graph.node_weight(*index).is_some_and(is_of_kind));
         let gone: Vec<_> = gone.filter(|index| is_gone(*index)).collect();
-        gone.into_iter().for_each(|index| self.leave(index));
+        for index in gone {
+            self.leave(index);
+        }
     }
 
     /// Takes an object that is there, with all that there is of it if that was read. Its node.
@@ -173,10 +175,15 @@ impl Joiner {
         // There is one of a name: the end of another one has been missed.
         let (before, _): (Vec<_>, Vec<_>) =
             self.others_at(index).into_iter().partition(|it| self.graph.is_listed(*it));
-        before.into_iter().for_each(|other| self.leave(other));
+        for other in before {
+            self.leave(other);
+        }
         for other in self.others_at(index) {
             self.lead_by_name(other, index);
             self.tidy(other);
+            if self.conflicts.is_at(other) {
+                self.identify(other);
+            }
         }
         self.judge(index);
         if let Some(node) = self.node_at(index).cloned() {
@@ -213,7 +220,11 @@ impl Joiner {
         }
         if said.iter().any(|edge| self.edge(*edge).is_some_and(|edge| !edge.is_by_uid)) {
             // What has its name is another one, if it comes.
-            let named = self.named(node.kind.clone(), node.namespace.clone(), &node.name);
+            // It may be known by its name alone itself, if it has no uid.
+            let mut others = self.others_at(index).into_iter();
+            let known = others.find(|other| self.node_at(*other).is_some_and(Node::is_known_by_name));
+            let named =
+                known.unwrap_or_else(|| self.named(node.kind.clone(), node.namespace.clone(), &node.name));
             self.lead_by_name(index, named);
             self.identify(named);
             self.judge(named);
