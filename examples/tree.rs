@@ -1,9 +1,21 @@
 //! What an object owns, or its owners, as a tree: `cargo run --example tree -- deploy/web`.
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    io::{IsTerminal as _, stdout},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, ValueEnum};
-use kube_ext::owners::{Builder, Gap, Kind, Kinds, NodeIndex, OwnerGraph};
+use futures::{FutureExt as _, StreamExt as _};
+use kube_ext::owners::{Builder, Follow, Gap, Kind, Kinds, NodeIndex, OwnerGraph, Relation, Tree};
 use kube_ext_examples::{ClusterArgs, Connection, Failure, print};
+use tokio::time::sleep;
+
+/// What happens within this time is shown at once.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Clears a terminal, and begins at its top.
+const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// Shows what an object owns, as `kubectl tree` does; without an object, the trees of all that own something.
 #[derive(Parser)]
@@ -15,6 +27,15 @@ struct Args {
     /// Its owners, not what it owns.
     #[arg(long, requires = "object")]
     up: bool,
+    /// With what the objects have to do beside what they own: nodes, volumes, service accounts and so on.
+    #[arg(long)]
+    relations: bool,
+    /// Show it again whenever something changes, until the program is stopped.
+    #[arg(short, long)]
+    watch: bool,
+    /// Without READY, REASON and STATUS, for which whole objects are read.
+    #[arg(long)]
+    no_status: bool,
     /// The namespace; that of the context if absent.
     #[arg(short, long)]
     namespace: Option<String>,
@@ -83,6 +104,12 @@ impl Args {
         {
             builder = builder.kinds([object.kind.to_string()]);
         }
+        if self.relations {
+            builder = builder.relations(Relation::all());
+        }
+        if self.watch && !self.no_status {
+            builder = builder.status();
+        }
         if self.all_namespaces || object.is_some_and(|object| !object.kind.is_namespaced) {
             builder
         } else {
@@ -90,17 +117,35 @@ impl Args {
         }
     }
 
+    /// Where the trees begin.
+    fn starts(
+        &self,
+        graph: &OwnerGraph,
+        object: Option<&Object>,
+        namespace: &str,
+    ) -> Result<Vec<NodeIndex>, Failure> {
+        object.map_or_else(|| Ok(graph.roots()), |object| Ok(vec![object.find(graph, namespace)?]))
+    }
+
+    fn tree<'g>(&self, graph: &'g OwnerGraph, index: NodeIndex) -> Tree<'g> {
+        let tree = graph.tree(index);
+        let tree = if self.up { tree.up() } else { tree };
+        if self.relations { tree.relations() } else { tree }
+    }
+
+    fn nodes(&self, graph: &OwnerGraph, starts: &[NodeIndex]) -> Vec<NodeIndex> {
+        starts.iter().flat_map(|index| self.tree(graph, *index).nodes()).collect()
+    }
+
     /// What is to be seen of some objects.
     fn text(&self, graph: &OwnerGraph, starts: &[NodeIndex]) -> Result<String, Failure> {
-        let below = |index| if self.up { graph.ancestors(index) } else { graph.descendants(index) };
-        let picture =
-            || graph.picture(starts.iter().copied().chain(starts.iter().flat_map(|index| below(*index))));
+        let picture = || graph.picture(self.nodes(graph, starts));
         match self.output {
             Output::Tree if starts.is_empty() => {
                 Ok("No resources are owned by others through ownerReferences.\n".to_owned())
             }
             Output::Tree => {
-                let trees = starts.iter().map(|index| self.tree(graph, *index));
+                let trees = starts.iter().map(|index| self.table(&self.tree(graph, *index)));
                 Ok(trees.collect::<Vec<_>>().join("\n"))
             }
             Output::Dot => Ok(picture().dot()),
@@ -111,16 +156,13 @@ impl Args {
         }
     }
 
-    fn tree(&self, graph: &OwnerGraph, index: NodeIndex) -> String {
-        let tree = graph.tree(index);
-        if self.up && graph.owners(index).is_empty() {
-            "No resources own this object through ownerReferences.\n".to_owned()
-        } else if self.up {
-            format!("{}\n", tree.up())
-        } else if graph.dependents(index).is_empty() {
-            "No resources are owned by this object through ownerReferences.\n".to_owned()
-        } else {
+    fn table(&self, tree: &Tree<'_>) -> String {
+        if tree.nodes().len() > 1 {
             format!("{tree}\n")
+        } else if self.up {
+            "No resources own this object through ownerReferences.\n".to_owned()
+        } else {
+            "No resources are owned by this object through ownerReferences.\n".to_owned()
         }
     }
 }
@@ -156,15 +198,58 @@ async fn run(args: &Args) -> Result<(), Failure> {
         }
         None => None,
     };
-    let graph = args.builder(kinds, object.as_ref(), namespace).load().await.map_err(failure)?;
-    for gap in graph.gaps() {
-        eprintln!("{gap}");
+    let mut graph = args.builder(kinds, object.as_ref(), namespace).load().await.map_err(failure)?;
+    tell(graph.gaps());
+    let starts = args.starts(&graph, object.as_ref(), namespace)?;
+    if args.watch {
+        return watch(args, graph.follow(), object.as_ref(), namespace).await;
     }
-    let starts = match &object {
-        Some(object) => vec![object.find(&graph, namespace)?],
-        None => graph.roots(),
-    };
+    if !args.no_status && matches!(args.output, Output::Tree | Output::Json) {
+        let nodes = args.nodes(&graph, &starts);
+        tell(&graph.load_status(nodes).await);
+    }
     print(&args.text(&graph, &starts)?)
+}
+
+/// Shows it again whenever it is another one.
+async fn watch(
+    args: &Args,
+    mut follow: Follow,
+    object: Option<&Object>,
+    namespace: &str,
+) -> Result<(), Failure> {
+    let (mut shown, mut told) = (None, String::new());
+    loop {
+        let graph = follow.graph();
+        let gaps = graph.gaps().iter().map(|gap| format!("{gap}\n")).collect::<String>();
+        if shown.is_some() && gaps != told {
+            eprint!("{gaps}");
+        }
+        told = gaps;
+        let starts = args.starts(graph, object, namespace);
+        let text = match starts.and_then(|starts| args.text(graph, &starts)) {
+            Ok(text) => text,
+            Err(Failure(why)) => why + "\n",
+        };
+        if shown.as_ref() != Some(&text) {
+            let before = match shown {
+                _ if stdout().is_terminal() => CLEAR,
+                Some(_) => "\n",
+                None => "",
+            };
+            print(&format!("{before}{text}"))?;
+            shown = Some(text);
+        }
+        if follow.next().await.is_none() {
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+        while let Some(Some(_)) = follow.next().now_or_never() {}
+    }
+}
+
+fn tell(gaps: &[Gap]) {
+    gaps.iter().for_each(|gap| eprintln!("{gap}"));
 }
 
 #[tokio::main(flavor = "current_thread")]

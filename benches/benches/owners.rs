@@ -8,13 +8,14 @@
 
 use std::{
     env, fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,17 +24,22 @@ use kube::{
     Api, Client, Discovery, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams, ObjectList, PostParams},
     config::Kubeconfig,
+    core::PartialObjectMeta,
     core::gvk::GroupVersionKind,
     discovery::{ApiResource, Scope, verbs},
+    runtime::{WatchStreamExt as _, reflector, watcher},
 };
-use kube_ext::{fake::FakeCluster, owners::OwnerGraph};
+use kube_ext::{
+    fake::FakeCluster,
+    owners::{OwnerGraph, Relation},
+};
 use kube_ext_benches::{
     namespace,
     process::{float, median, peak_of, processor_time_of_children, program, resident_of},
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
 };
@@ -50,6 +56,7 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Load,
+    Everything,
     Whole,
     Walk,
     WalkAtOnce,
@@ -68,14 +75,16 @@ struct Took {
 
 impl Side {
     /// What the others are held against comes first.
-    const ALL: [Self; 5] = [Self::Load, Self::Whole, Self::Walk, Self::WalkAtOnce, Self::Lineage];
+    const ALL: [Self; 6] =
+        [Self::Load, Self::Everything, Self::Whole, Self::Walk, Self::WalkAtOnce, Self::Lineage];
 
     fn name(self) -> &'static str {
         match self {
             Self::Load => "`OwnerGraph::builder().namespace().load()`",
+            Self::Everything => "the same with `.relations(Relation::all()).status()`",
             Self::Whole => "lists of whole objects, 16 at a time",
             Self::Walk => "a list, then `get` of each owner",
-            Self::WalkAtOnce => "the same, 16 at a time",
+            Self::WalkAtOnce => "that, 16 at a time",
             Self::Lineage => "`kube-lineage configmap/map-0`",
         }
     }
@@ -95,8 +104,12 @@ impl Side {
     /// Does it in this process, and says how many objects it knows that the first ConfigMap owns.
     async fn run(self, client: Client, namespace: &str) -> Result<usize> {
         match self {
-            Self::Load => {
-                let graph = OwnerGraph::builder(client).namespace(namespace).load().await?;
+            Self::Load | Self::Everything => {
+                let mut builder = OwnerGraph::builder(client).namespace(namespace);
+                if self == Self::Everything {
+                    builder = builder.relations(Relation::all()).status();
+                }
+                let graph = builder.load().await?;
                 let first = graph.find("configmap", Some(namespace), "map-0").ok_or("no map-0")?;
                 Ok(graph.descendants(first).len())
             }
@@ -260,7 +273,7 @@ async fn run(
             break status;
         }
         peak = peak_of(&id).unwrap_or(peak);
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     };
     let seconds = began.elapsed().as_secs_f64();
     let printed = lines.join().map_err(|_| "unread")??;
@@ -341,7 +354,10 @@ async fn by_proxy(mut kubeconfig: Kubeconfig, folder: &Path) -> Result<(PathBuf,
     Ok((path, received))
 }
 
-/// What a node of a large graph takes, in a process of its own.
+/// Who keeps many objects, each with an owner.
+const KEEPERS: [&str; 2] = ["`OwnerGraph`, followed", "kube's `Store` of `PartialObjectMeta`"];
+
+/// What an object takes of those who keep many, each in a process of its own: at rest, and at the most while all are listed again.
 fn weigh(runtime: &Runtime) -> Result<()> {
     let uid = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
     let maps = (0..NODES).map(|number| {
@@ -362,27 +378,77 @@ fn weigh(runtime: &Runtime) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let kubeconfig = folder.join("kubeconfig");
     fs::write(&kubeconfig, cluster.kubeconfig("default"))?;
-    let weighed = Command::new(env::current_exe()?).arg("weigh").env("KUBECONFIG", kubeconfig).output()?;
+    println!("{NODES} objects, each with an owner, without managed fields; bytes for each:\n");
+    println!(
+        "| kept by | resident | at the peak of the first list | when all is listed again | ratio of that to rest |"
+    );
+    println!("| --- | --- | --- | --- | --- |");
+    for (number, name) in KEEPERS.iter().enumerate() {
+        let mut keeper = Command::new(env::current_exe()?)
+            .args(["keep", &number.to_string()])
+            .env("KUBECONFIG", &kubeconfig)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(keeper.stdout.take().ok_or("no stdout")?).lines();
+        let first = lines.next().ok_or("no answer")??;
+        let before = cluster.requests().len();
+        cluster.faults().compact();
+        cluster.faults().restart();
+        let pages = || cluster.requests().iter().skip(before).filter(|it| it.verb == "list").count();
+        while pages() < NODES.div_ceil(500) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        writeln!(keeper.stdin.take().ok_or("no stdin")?)?;
+        let again = lines.next().ok_or("no answer")??;
+        keeper.wait()?;
+        let of = |line: &str| line.split(' ').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>();
+        let ([rest, peak], [most]) = (&of(&first)?[..], &of(&again)?[..]) else {
+            return Err("too little".into());
+        };
+        println!("| {name} | {rest} | {peak} | {most} | {:.2} |", float(*most) / float(*rest));
+    }
     fs::remove_dir_all(&folder)?;
-    let weighed = String::from_utf8_lossy(&weighed.stdout).into_owned();
-    println!("A graph of {NODES} objects, each with an owner: {}", weighed.trim());
+    println!();
     Ok(())
 }
 
-async fn weigh_here() -> Result<()> {
+/// Keeps them, says what that takes, and once more when it is asked.
+async fn keep(number: usize) -> Result<()> {
     let client = Client::try_default().await?;
-    // What any graph takes is not a node's.
+    // What any connection takes is not an object's.
     OwnerGraph::builder(client.clone()).kinds(["secrets"]).load().await?;
     let before = resident_of("self").ok_or("unknown")?;
-    let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
-    let (after, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
-    let nodes = graph.as_petgraph().node_count() as u64;
-    println!(
-        "{} bytes resident for each, {} at the peak of loading it.",
-        (after - before) * 1024 / nodes,
-        (peak - before) * 1024 / nodes
-    );
-    Ok(())
+    let each = |kib: u64| kib.saturating_sub(before) * 1024 / NODES as u64;
+    let mut changes = if number == 0 {
+        let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
+        graph.follow().map(drop).boxed()
+    } else {
+        let (store, writer) = reflector::store();
+        let maps = Api::<PartialObjectMeta<ConfigMap>>::default_namespaced(client);
+        let watch = watcher(maps, watcher::Config::default()).default_backoff();
+        let mut changes = reflector(writer, watch).map(drop).boxed();
+        while store.len() < NODES {
+            changes.next().await.ok_or("the end")?;
+        }
+        changes
+    };
+    let (rest, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
+    println!("{} {}", each(rest), each(peak));
+    // The peak from here on.
+    fs::write("/proc/self/clear_refs", "5")?;
+    let mut asked = tokio::io::BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        tokio::select! {
+            change = changes.next() => change.ok_or("the end")?,
+            line = asked.next_line() => {
+                line?;
+                println!("{}", each(peak_of("self").ok_or("unknown")?));
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn main() -> Result<()> {
@@ -398,7 +464,7 @@ fn main() -> Result<()> {
             println!("{found}");
             return Ok(());
         }
-        Some("weigh") => return runtime.block_on(weigh_here()),
+        Some("keep") => return runtime.block_on(keep(args.next().ok_or("which?")?.parse()?)),
         _ => {}
     }
     let measured = runtime.block_on(async {

@@ -3,10 +3,12 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
+use k8s_openapi::api::core::v1::Pod;
 use kube_ext::fake::{Calls, Fault};
 use kube_ext_examples::demo::Demo;
 use serde_json::Value;
@@ -24,15 +26,17 @@ shop         └─Pod/web-5d4f8c7b9-fk8wd
 
 const POD: &str = "pod/web-5d4f8c7b9-2x7kq";
 
-/// Standard output, standard error and exit code of the example, which `cargo test` built beside this test.
-fn example(args: &[&str]) -> (String, String, i32) {
+/// The example, which `cargo test` built beside this test.
+fn program() -> Command {
     let test = std::env::current_exe().unwrap();
-    let output = Command::new(test.ancestors().nth(2).unwrap().join("examples/tree"))
-        .env_clear()
-        .env("HOME", PathBuf::from(TMP))
-        .args(args)
-        .output()
-        .unwrap();
+    let mut program = Command::new(test.ancestors().nth(2).unwrap().join("examples/tree"));
+    program.env_clear().env("HOME", PathBuf::from(TMP));
+    program
+}
+
+/// Its standard output, standard error and exit code.
+fn example(args: &[&str]) -> (String, String, i32) {
+    let output = program().args(args).output().unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     (stdout, stderr, output.status.code().unwrap())
 }
@@ -58,13 +62,14 @@ fn without_ages(table: &str) -> String {
     table.lines().map(row).collect()
 }
 
+/// Names alone.
 fn tree(args: &[&str]) -> String {
-    without_ages(&shown(args))
+    without_ages(&shown(&[args, &["--no-status"]].concat()))
 }
 
 #[test]
 fn what_an_object_owns() {
-    let table = shown(&["deploy/web"]);
+    let table = shown(&["deploy/web", "--no-status"]);
     assert_eq!(without_ages(&table), WEB);
     let ages: Vec<_> = table.lines().filter_map(|row| row.split_whitespace().last()).take(2).collect();
     assert_eq!(ages, ["AGE", "5d2h"]);
@@ -157,8 +162,9 @@ fn pictures_of_what_an_object_owns() {
     assert_eq!(names, ["web", &pods[0], &pods[1], &pods[2], "web-5d4f8c7b9"]);
     assert_eq!(edges.len(), 4);
     for edge in edges {
-        assert!(nodes.iter().any(|node| node["uid"] == edge["owner"]), "{edge}");
-        assert!(nodes.iter().any(|node| node["uid"] == edge["dependent"]), "{edge}");
+        let end = |end: &str| &nodes[usize::try_from(edge[end].as_u64().unwrap()).unwrap()]["kind"];
+        let kinds = (end("from").as_str().unwrap(), end("to").as_str().unwrap());
+        assert!([("Deployment", "ReplicaSet"), ("ReplicaSet", "Pod")].contains(&kinds), "{edge}");
         assert_eq!((&edge["controller"], &edge["flaw"]), (&Value::Bool(true), &Value::Null));
     }
 }
@@ -171,6 +177,74 @@ fn pictures_of_all() {
     assert_eq!((count("Deployment"), count("ReplicaSet"), count("Pod")), (4, 4, 6));
     // Neither owns anything, nor is it owned.
     assert_eq!(count("Service"), 0);
+}
+
+#[test]
+fn how_they_are() {
+    let table = shown(&["deploy/web"]);
+    let rows: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAMESPACE", "NAME", "READY", "REASON", "STATUS", "AGE"]);
+    assert_eq!(rows[1], ["shop", "Deployment/web", "-", "Current", "5d2h"]);
+    assert_eq!(rows[3][1..4], ["├─Pod/web-5d4f8c7b9-2x7kq", "True", "Current"]);
+
+    let json: Value = serde_json::from_str(&shown(&["deploy/web", "-o", "json"])).unwrap();
+    let status = &json["nodes"][0]["status"];
+    assert_eq!((&status["ready"], &status["health"]), (&"3/3".into(), &"Current".into()), "{status}");
+}
+
+#[test]
+fn what_they_have_to_do_with() {
+    let table = tree(&["svc/web", "--relations"]);
+    let first: String = table.split_inclusive('\n').take(6).collect();
+    let expected = "\
+NAMESPACE  NAME
+shop       Service/web
+shop       └─EndpointSlice/web-7k2lp (slice)
+shop         ├─Pod/web-5d4f8c7b9-2x7kq (endpoint)
+shop         │ ├─ConfigMap/web (config map)
+             │ ├─Node/demo-1 (runs on: not listed)
+";
+    assert_eq!(first, expected);
+    let all = tree(&["svc/web", "--relations", "-A"]);
+    assert!(all.contains("├─Node/demo-1 (runs on)\n"), "{all}");
+    let up = tree(&["cm/web", "--relations", "--up"]);
+    assert!(up.contains("├─Pod/web-5d4f8c7b9-2x7kq (config map)\n"), "{up}");
+    let dot = shown(&["svc/web", "--relations", "-o", "dot"]);
+    assert!(dot.contains("label = \"endpoint\""), "{dot}");
+}
+
+#[test]
+fn it_is_shown_again_when_it_changes() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let demo = runtime.block_on(Demo::start()).unwrap();
+    let path = Path::new(TMP).join("tree-watch.kubeconfig");
+    fs::write(&path, demo.cluster().kubeconfig("shop")).unwrap();
+    let mut child = program()
+        .args(["--kubeconfig", path.to_str().unwrap(), "--no-status", "--watch", "sts/db", "-n", "data"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut until = |last: &str| -> Vec<String> {
+        let mut shown = Vec::new();
+        for line in lines.by_ref() {
+            let is_last = line.contains(last);
+            shown.push(line);
+            if is_last {
+                break;
+            }
+        }
+        shown
+    };
+    assert_eq!(until("└─Pod/db-1").len(), 5);
+    runtime.block_on(async {
+        let pods = kube::Api::<Pod>::namespaced(demo.cluster().client().unwrap(), "data");
+        pods.delete("db-1", &kube::api::DeleteParams::default().grace_period(0)).await.unwrap();
+    });
+    let again = until("└─Pod/db-0");
+    assert!(again.iter().any(|line| line.is_empty()) && again.len() > 4, "{again:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
@@ -205,7 +279,8 @@ fn what_cannot_be_listed_is_told() {
         fs::write(&path, demo.cluster().kubeconfig("shop")).unwrap();
         let ask = async |object: &'static str| {
             let path = path.to_str().unwrap().to_owned();
-            tokio::task::spawn_blocking(move || example(&["--kubeconfig", &path, object])).await.unwrap()
+            let args = move || example(&["--kubeconfig", &path, "--no-status", object]);
+            tokio::task::spawn_blocking(args).await.unwrap()
         };
         let gap = "pods in namespace shop: not listed: pods is forbidden: ";
 

@@ -22,7 +22,9 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::DynamicObject;
 use kube_ext::columns::Columns;
+use kube_ext::fake::FakeCluster;
 use kube_ext::health::{Error, Health, Report};
+use kube_ext::owners::OwnerGraph;
 use kube_ext::pod::{PodExt, by_activity, by_logging};
 use kube_ext::time::Age;
 use serde::Deserialize;
@@ -221,5 +223,40 @@ fn health_of_typed_objects() {
             }
         };
         check_health(&case, health);
+    }
+}
+
+/// READY and STATUS of workloads as the server prints them, of objects that a graph has listed.
+#[tokio::test]
+async fn status_in_a_graph() {
+    for (file, columns) in [
+        ("printDeployment.json", &[Some(1), None][..]),
+        ("printStatefulSet.json", &[Some(1), None]),
+        ("printJob.json", &[Some(2), Some(1)]),
+        ("printPod.json", &[Some(1), Some(2)]),
+    ] {
+        let Some(cases) = vectors::<Vec<PrintCase>>(&format!("printers/{file}")) else { return };
+        for case in cases {
+            let Some([cells]) = case.server_cells.as_deref() else { continue };
+            let mut object = case.input;
+            if object.get("items").is_some() {
+                continue;
+            }
+            object["metadata"]["namespace"] = "default".into();
+            let cluster = FakeCluster::builder().objects([object.clone()]).start().await.expect(&case.name);
+            let builder = OwnerGraph::builder(cluster.client().unwrap()).namespace("default");
+            let kind = object["kind"].as_str().unwrap();
+            let graph = builder.kinds([kind]).status().load().await.unwrap();
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let node = graph.find(kind, Some("default"), name).expect(&case.name);
+            let status = graph[node].status().expect(&case.name);
+            let expected = columns.iter().map(|column| column.map(|column| cells[column].as_str().unwrap()));
+            assert_eq!(
+                [status.ready(), status.text()],
+                *expected.collect::<Vec<_>>(),
+                "{file} {}",
+                case.name
+            );
+        }
     }
 }

@@ -34,6 +34,7 @@ pub struct Builder {
     only: Vec<String>,
     without: Vec<String>,
     relations: Relations,
+    has_status: bool,
     page_size: u32,
     pub(super) concurrency: usize,
 }
@@ -49,8 +50,16 @@ impl Builder {
     /// }
     /// ```
     pub fn new(kinds: Kinds) -> Self {
-        let (only, without, relations) = (Vec::new(), Vec::new(), Relations::default());
-        Self { kinds, namespace: None, only, without, relations, page_size: 500, concurrency: 16 }
+        Self {
+            kinds,
+            namespace: None,
+            only: Vec::new(),
+            without: Vec::new(),
+            relations: Relations::default(),
+            has_status: false,
+            page_size: 500,
+            concurrency: 16,
+        }
     }
 
     /// Only what is in this namespace. What is in none is not listed then: an owner that is in none is known by name.
@@ -113,6 +122,20 @@ impl Builder {
         self
     }
 
+    /// With the [status](crate::owners::Node::status) of each object. Of kinds that have one, whole objects are listed then; for a few objects of a
+    /// large graph, [`OwnerGraph::load_status`] is less.
+    ///
+    /// ```
+    /// # use kube_ext::owners::Builder;
+    /// fn with_status(builder: Builder) -> Builder {
+    ///     builder.status()
+    /// }
+    /// ```
+    pub fn status(mut self) -> Self {
+        self.has_status = true;
+        self
+    }
+
     /// How many objects to ask for at once; 0 for all of a kind. 500 unless told otherwise, as kubectl.
     ///
     /// ```
@@ -161,7 +184,7 @@ impl Builder {
     pub async fn load(self) -> Result<OwnerGraph, Error> {
         let catalog = self.kinds.young().await?;
         self.check(&catalog)?;
-        let mut joiner = Joiner::new(catalog.clone(), self.relations.clone());
+        let mut joiner = Joiner::new(catalog.clone(), self.relations.clone(), self.has_status);
         let mut gaps: Vec<_> = catalog.stale.iter().map(|what| Gap::stale(what)).collect();
         let mut lists = self.lists(&catalog).into_iter();
         let (mut running, mut read) = (FuturesUnordered::new(), Vec::new());
@@ -170,7 +193,7 @@ impl Builder {
             running.extend(lists.by_ref().take(room).map(|list| Reading::new(list).page()));
             let Some((mut reading, page)) = running.next().await else { break };
             let place = match reading.take(page, &mut joiner) {
-                Turn::More => {
+                Turn::More | Turn::Anew => {
                     running.push(reading.page());
                     continue;
                 }
@@ -215,19 +238,19 @@ impl Builder {
                 && (kind.is_namespaced || self.namespace.is_none())
         };
         let namespace: Option<Arc<str>> = self.namespace.as_deref().map(Into::into);
-        let list = |kind: &Arc<Kind>| List {
-            client: self.kinds.client().clone(),
-            kind: kind.clone(),
-            namespace: namespace.clone(),
-            page_size: self.page_size,
-            depth: self.depth(kind),
-        };
+        let list = |kind: &Arc<Kind>| self.list(kind, namespace.clone());
         catalog.preferred.iter().filter(is_meant).map(list).collect()
+    }
+
+    pub(super) fn list(&self, kind: &Arc<Kind>, namespace: Option<Arc<str>>) -> List {
+        let (client, page_size) = (self.kinds.client().clone(), self.page_size);
+        List { client, kind: kind.clone(), namespace, page_size, depth: self.depth(kind) }
     }
 
     /// How much is to be read of a kind for what is wanted.
     fn depth(&self, kind: &Kind) -> Depth {
-        self.relations.depth(&kind.resource.group, &kind.resource.plural)
+        let of_relations = self.relations.depth(&kind.resource.group, &kind.resource.plural);
+        if self.has_status { of_relations.max(kind.depth_of_status()) } else { of_relations }
     }
 }
 

@@ -154,17 +154,18 @@ impl Type {
         if !claim.edge.is_by_uid {
             return None;
         }
-        let (its, named) = (&it.kind.resource, &self.kind.resource);
-        // Two groups may serve the same object, which is found by either.
-        let is_group = its.group == named.group || self.is_served;
-        let is_it = it.name == claim.name && its.kind == named.kind && is_group;
-        let is_in_one = it.namespace.is_some() || (self.is_served && self.kind.is_namespaced);
-        match (&it.namespace, &claim.namespace) {
-            (_, None) if is_in_one => Some(Flaw::InvalidNamespace),
-            _ if !is_it => Some(Flaw::OtherIdentity),
-            (Some(one), Some(other)) if one != other => Some(Flaw::OtherNamespace),
-            _ => None,
+        if !self.is_served {
+            return Some(Flaw::UnknownKind);
         }
+        if self.kind.is_namespaced && claim.namespace.is_none() {
+            return Some(Flaw::InvalidNamespace);
+        }
+        // Two groups may serve the same object, which is found by either.
+        if it.name != claim.name || it.kind.resource.kind != self.kind.resource.kind {
+            return Some(Flaw::OtherIdentity);
+        }
+        let is_there = it.namespace.is_none() || it.namespace == claim.namespace;
+        (!is_there).then_some(Flaw::OtherNamespace)
     }
 
     /// Of one that leads to nothing that is there.

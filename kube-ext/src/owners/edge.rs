@@ -23,6 +23,14 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// What is written at it: its relation, whether the object does without it, and what is wrong with it.
+    pub(super) fn label(&self, problem: Option<String>) -> Option<String> {
+        let Some(relation) = self.relation else { return problem };
+        let optional = if self.is_optional { ", optional" } else { "" };
+        let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+        Some(format!("{relation}{optional}{problem}"))
+    }
+
     /// What leads from an object to a pod that it selects.
     pub(super) fn selects(relation: Relation) -> Self {
         Self { relation: Some(relation), ..Self::default() }
@@ -99,7 +107,8 @@ impl Edge {
 }
 
 /// What is wrong with an owner reference, by the rules of the garbage collector (`pkg/controller/garbagecollector`): the owner is
-/// the object of that kind and name in the namespace of what it owns, or in none if its kind is of that sort, and it has that uid.
+/// the object of that kind and name in the namespace of what it owns, or in none if its kind is of that sort, and it has that uid. Or
+/// with a [`Relation`], which is held against the namespace that it names.
 ///
 /// ```
 /// use kube_ext::owners::Flaw;
@@ -133,8 +142,8 @@ impl fmt::Display for Flaw {
             Self::Gone => "the owner is gone",
             Self::Missing => "it is not there",
             Self::Replaced => "it is gone, and another object has its name",
-            Self::OtherIdentity => "the owner has another kind or name than the reference says",
-            Self::OtherNamespace => "the owner is in another namespace",
+            Self::OtherIdentity => "it has another kind or name than the reference says",
+            Self::OtherNamespace => "it is in another namespace",
             Self::InvalidNamespace => "the owner is in a namespace, and what it owns is in none",
             Self::UnknownKind => "the server does not serve its kind",
             Self::Unlisted => "it has not been looked for",

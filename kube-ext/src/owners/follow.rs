@@ -80,6 +80,13 @@ pub(super) struct Origin {
     pub(super) lists: Vec<(List, Option<Place>)>,
 }
 
+impl Origin {
+    /// How more can be asked for.
+    pub(super) fn sources(&self) -> Option<(Builder, Arc<Catalog>)> {
+        Some((self.builder.clone()?, self.catalog.clone()))
+    }
+}
+
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Origin").finish_non_exhaustive()
@@ -109,13 +116,13 @@ impl OwnerGraph {
     /// # use kube_ext::fake::FakeCluster;
     /// # let cluster = FakeCluster::builder().start().await?;
     /// # let client = cluster.client()?;
-    /// # let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: default}}";
     /// use futures::StreamExt;
     /// use kube_ext::owners::{Change, OwnerGraph};
     ///
     /// let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
     /// let mut follow = graph.follow();
-    /// # cluster.apply(&kube_ext::yaml::manifests(map)?.remove(0).parse::<kube::core::DynamicObject>()?)?;
+    /// # let map = r#"{"metadata": {"name": "web", "namespace": "default"}}"#;
+    /// # cluster.apply(&serde_json::from_str::<k8s_openapi::api::core::v1::ConfigMap>(map)?)?;
     /// if let Some(Change::Added(index)) = follow.next().await {
     ///     println!("{} has come", follow.graph()[index]);
     /// #   assert_eq!(follow.graph()[index].name(), "web");
@@ -242,7 +249,7 @@ impl Follow {
         let step = match news {
             News::Awake => source.list(),
             News::Page(mut reading, page) => match reading.take(page, &mut self.joiner) {
-                Turn::More => Step::Read(reading),
+                Turn::More | Turn::Anew => Step::Read(reading),
                 Turn::Done(version) => {
                     self.gaps(&what, false, reading.narrowed());
                     source.watch(Place { list: reading.list, version })
@@ -280,7 +287,7 @@ impl Follow {
     /// Takes what has happened. The version that it leads to.
     fn event(&mut self, place: &Place, event: WatchEvent<Value>) -> Result<Option<String>, Cause> {
         let list = &place.list;
-        let (object, is_there) = match event {
+        let (mut object, is_there) = match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, true),
             WatchEvent::Deleted(object) => (object, false),
             WatchEvent::Bookmark(bookmark) => return Ok(Some(bookmark.metadata.resource_version)),
@@ -290,6 +297,7 @@ impl Follow {
             self.looks = LOOKS;
             self.hurry.notify_one();
         }
+        list.name_kind(&mut object);
         let item = Item::deserialize(&object)
             .map_err(|error| Cause::Lost { reason: format!("what has changed is no object: {error}") })?;
         if is_there {

@@ -18,7 +18,10 @@ use kube::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use super::error::{Cause, Error};
+use super::{
+    error::{Cause, Error},
+    list::Depth,
+};
 
 /// How old an answer must be before a kind that it does not have is asked for again.
 const YOUNG: Duration = Duration::from_secs(10);
@@ -38,6 +41,7 @@ pub struct Kind {
     /// Its objects are in namespaces.
     pub is_namespaced: bool,
     verbs: Vec<String>,
+    has_status: bool,
     /// The singular, and short names.
     names: Vec<String>,
 }
@@ -54,19 +58,31 @@ impl Kind {
             resource: ApiResource::from_gvk_with_plural(&gvk, &plural),
             is_namespaced: resource.scope.as_deref() == Some("Namespaced"),
             verbs: resource.verbs,
+            has_status: resource.subresources.iter().any(|it| it.subresource.as_deref() == Some("status")),
             names,
         })
     }
 
     fn of_capabilities(resource: ApiResource, capabilities: ApiCapabilities) -> Self {
         let is_namespaced = capabilities.scope == Scope::Namespaced;
-        Self { resource, is_namespaced, verbs: capabilities.operations, names: Vec::new() }
+        Self { resource, is_namespaced, verbs: capabilities.operations, has_status: true, names: Vec::new() }
     }
 
     /// One that the server does not serve, as far as is known.
     pub(super) fn unknown(gvk: &GroupVersionKind) -> Self {
-        let resource = ApiResource::from_gvk(gvk);
-        Self { resource, is_namespaced: true, verbs: Vec::new(), names: Vec::new() }
+        let mut resource = ApiResource::from_gvk(gvk);
+        if gvk.version.is_empty() {
+            resource.api_version.clone_from(&gvk.group);
+        }
+        Self { resource, is_namespaced: true, verbs: Vec::new(), has_status: false, names: Vec::new() }
+    }
+
+    /// How much of an object there must be to know its status. Objects of Kubernetes' own kinds that have none are what they are; a custom
+    /// resource may have one without a subresource for it.
+    pub(super) fn depth_of_status(&self) -> Depth {
+        let group = &self.resource.group;
+        let is_own = !group.contains('.') || group.ends_with(".k8s.io");
+        if is_own && !self.has_status { Depth::Metadata } else { Depth::Whole }
     }
 
     /// Whether its objects can be watched.

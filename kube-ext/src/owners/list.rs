@@ -110,11 +110,11 @@ impl Page {
     /// Gives its objects, each with all there is of it if more is wanted than what a graph keeps.
     pub(super) fn read(
         &self,
-        depth: Depth,
+        list: &List,
         mut each: impl FnMut(Metadata<'_>, Option<&Value>),
     ) -> Result<End, Cause> {
         let failed = |error| Cause::Lost { reason: format!("the answer is no list: {error}") };
-        if depth == Depth::Identity {
+        if list.depth == Depth::Identity {
             let page: Items<Item<'_>> = serde_json::from_slice(&self.0).map_err(failed)?;
             page.items.into_iter().for_each(|item| each(item.metadata, None));
             return Ok(End::of(page.metadata));
@@ -122,7 +122,8 @@ impl Page {
         let page: Items<&RawValue> = serde_json::from_slice(&self.0).map_err(failed)?;
         for object in page.items {
             // One at a time: it takes ten times what it takes as text.
-            let object: Value = serde_json::from_str(object.get()).map_err(failed)?;
+            let mut object: Value = serde_json::from_str(object.get()).map_err(failed)?;
+            list.name_kind(&mut object);
             let item = Item::deserialize(&object).map_err(failed)?;
             each(item.metadata, Some(&object));
         }
@@ -182,6 +183,15 @@ impl List {
         };
         let events = self.client.request_events(request.map_err(kube::Error::BuildRequest)?).await?;
         Ok(events.boxed())
+    }
+
+    /// An object of a list does not know its kind, and one of metadata has another one.
+    pub(super) fn name_kind(&self, object: &mut Value) {
+        let resource = &self.kind.resource;
+        if let Some(object) = object.as_object_mut() {
+            object.insert("apiVersion".to_owned(), resource.api_version.clone().into());
+            object.insert("kind".to_owned(), resource.kind.clone().into());
+        }
     }
 
     /// All of an object, if more of it is wanted than what every graph keeps.

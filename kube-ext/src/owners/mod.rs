@@ -30,6 +30,7 @@ mod relation;
 mod said;
 mod select;
 mod source;
+mod status;
 mod tree;
 mod walk;
 
@@ -47,6 +48,7 @@ pub use self::{
     node::{Node, Presence},
     picture::Picture,
     relation::Relation,
+    status::{NodeCondition, NodeStatus},
     tree::Tree,
     walk::{Owner, OwnersExt},
 };

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::kinds::Kind;
+use super::{kinds::Kind, status::NodeStatus};
 
 /// An object in an [`OwnerGraph`](crate::owners::OwnerGraph).
 ///
@@ -23,6 +23,7 @@ pub struct Node {
     pub(super) created: Option<DateTime<Utc>>,
     pub(super) presence: Presence,
     pub(super) is_deleting: bool,
+    pub(super) status: Option<Box<NodeStatus>>,
 }
 
 /// Whether an object is there.
@@ -89,7 +90,7 @@ impl Node {
     /// What is known by what others say of it.
     pub(super) fn absent(kind: Arc<Kind>, namespace: Option<Arc<str>>, name: Box<str>, uid: Uid) -> Self {
         let presence = if kind.is_subject() { Presence::NoObject } else { Presence::Unknown };
-        Self { kind, namespace, name, uid, created: None, presence, is_deleting: false }
+        Self { kind, namespace, name, uid, created: None, presence, is_deleting: false, status: None }
     }
 
     pub(super) fn is_known_by_name(&self) -> bool {
@@ -160,6 +161,17 @@ impl Node {
     /// ```
     pub fn is_deleting(&self) -> bool {
         self.is_deleting
+    }
+
+    /// How it is; none unless that was [asked for](crate::owners::Builder::status).
+    ///
+    /// ```
+    /// fn words(node: &kube_ext::owners::Node) -> Option<String> {
+    ///     Some(format!("{node} is {}", node.status()?.health()))
+    /// }
+    /// ```
+    pub fn status(&self) -> Option<&NodeStatus> {
+        self.status.as_deref()
     }
 
     /// Whether it is there.

@@ -66,7 +66,7 @@ impl Picture<'_> {
     /// ```
     pub fn dot(&self) -> String {
         let node = |_, (_, node): (NodeIndex, &&Node)| {
-            let style = if node.presence() == Presence::Listed { "" } else { " style = dashed" };
+            let style = if is_solid(node) { "" } else { " style = dashed" };
             let place = node.namespace().map(|namespace| format!("\\n{}", quoted(namespace)));
             format!(
                 "label = \"{}\\n{}{}\" shape = box{style}",
@@ -104,7 +104,7 @@ impl Picture<'_> {
             let (kind, name) = (escaped(&node.kind().resource.kind), escaped(node.name()));
             let _ =
                 writeln!(text, "  n{}[\"{kind}<br>{name}{}\"]", index.index(), namespace.unwrap_or_default());
-            if node.presence() != Presence::Listed {
+            if !is_solid(node) {
                 let _ = writeln!(text, "  style n{} stroke-dasharray: 5 5", index.index());
             }
         }
@@ -139,6 +139,18 @@ impl Picture<'_> {
                 "uid": node.uid(),
                 "creationTimestamp": node.created().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)),
                 "deleting": node.is_deleting(),
+                "status": node.status().map(|status| json!({
+                    "ready": status.ready(),
+                    "text": status.text(),
+                    "health": status.health().to_string(),
+                    "message": status.message(),
+                    "conditions": status.conditions().iter().map(|condition| json!({
+                        "type": condition.type_,
+                        "status": condition.status,
+                        "reason": condition.reason,
+                        "message": condition.message,
+                    })).collect::<Value>(),
+                })),
                 "presence": match node.presence() {
                     Presence::Listed => "listed",
                     Presence::Gone => "gone",
@@ -164,13 +176,13 @@ impl Picture<'_> {
     }
 }
 
-/// What is written at an edge: its relation, and what is wrong with it.
 fn label(edge: &Edge) -> Option<String> {
-    match (edge.relation(), edge.flaw()) {
-        (Some(relation), Some(flaw)) => Some(format!("{relation}: {flaw}")),
-        (Some(relation), None) => Some(relation.to_string()),
-        (None, flaw) => flaw.map(|flaw| flaw.to_string()),
-    }
+    edge.label(edge.flaw().map(|flaw| flaw.to_string()))
+}
+
+/// It is an object that is there, or no object at all.
+fn is_solid(node: &Node) -> bool {
+    matches!(node.presence(), Presence::Listed | Presence::NoObject)
 }
 
 /// In a string of DOT.

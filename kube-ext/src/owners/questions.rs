@@ -1,6 +1,9 @@
 //! What can be asked of a graph.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    cmp::Ordering,
+    collections::{HashSet, VecDeque},
+};
 
 use petgraph::{
     Direction::{self, Incoming, Outgoing},
@@ -13,11 +16,18 @@ use petgraph::{
 use super::{
     edge::{Edge, Flaw},
     graph::OwnerGraph,
-    node::Node,
+    node::{Node, Presence},
+    relation::Relation,
 };
 
 fn is_reference(edge: &Edge) -> bool {
     edge.relation().is_none()
+}
+
+/// The order of edges between the same two, whenever they have come.
+fn rank(edge: Edge) -> (Option<Relation>, Option<u8>, [bool; 3]) {
+    let flags = [edge.is_by_uid, edge.is_controller(), edge.blocks_deletion()];
+    (edge.relation(), edge.flaw().map(|flaw| flaw as u8), flags)
 }
 
 impl OwnerGraph {
@@ -83,7 +93,9 @@ impl OwnerGraph {
             .filter(|edge| is_meant(edge.weight()))
             .map(|edge| (if direction == Incoming { edge.source() } else { edge.target() }, edge.weight()))
             .collect();
-        found.sort_by_key(|(index, edge)| (order(&self[*index]), *index, edge.relation()));
+        found.sort_by(|(one, edge), (other, another)| {
+            self.in_order(*one, *other).then_with(|| rank(**edge).cmp(&rank(**another)))
+        });
         found
     }
 
@@ -98,8 +110,21 @@ impl OwnerGraph {
 
     pub(super) fn sorted(&self, nodes: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
         let mut nodes: Vec<_> = nodes.collect();
-        nodes.sort_by_key(|index| (order(&self[*index]), *index));
+        nodes.sort_by(|one, other| self.in_order(*one, *other));
         nodes
+    }
+
+    /// Of several that have been at a place, what is there comes first, then by uid: an index says no more than when a list has come.
+    fn in_order(&self, one: NodeIndex, other: NodeIndex) -> Ordering {
+        if one == other {
+            return Ordering::Equal;
+        }
+        let (node, another) = (&self[one], &self[other]);
+        let absent = |node: &Node| node.presence() != Presence::Listed;
+        order(node)
+            .cmp(&order(another))
+            .then_with(|| (absent(node), node.uid()).cmp(&(absent(another), another.uid())))
+            .then(one.cmp(&other))
     }
 
     /// Its owners, their owners and so on: the nearest first, each once, without itself.

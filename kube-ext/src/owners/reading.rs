@@ -3,12 +3,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use petgraph::graph::NodeIndex;
+use serde_json::Value;
 
 use super::{
     error::Cause,
     gap::Gap,
     join::Joiner,
-    list::{List, Page},
+    list::{End, List, Metadata, Page},
 };
 
 /// A list that is being read.
@@ -28,6 +29,8 @@ pub(super) struct Reading {
 pub(super) enum Turn {
     /// There is another page.
     More,
+    /// The first page comes again, of a list that can be had.
+    Anew,
     /// It has been read, and is of this version.
     Done(String),
     /// It cannot be read.
@@ -50,40 +53,45 @@ impl Reading {
         (self, page)
     }
 
-    /// Takes a page, or why there is none.
+    /// Takes a page, or why there is none, into a graph.
     pub(super) fn take(&mut self, page: Result<Page, Cause>, joiner: &mut Joiner) -> Turn {
-        let Self { list, seen, .. } = self;
-        let end = page.and_then(|page| {
-            page.read(list.depth, |metadata, whole| {
-                let index = joiner.put(&list.kind, metadata, whole);
-                seen.as_mut().map(|seen| seen.insert(index));
-            })
+        let (kind, mut seen) = (self.list.kind.clone(), self.seen.take());
+        let turn = self.turn(page, |metadata, whole| {
+            let index = joiner.put(&kind, metadata, whole);
+            seen.as_mut().map(|seen| seen.insert(index));
         });
-        let cause = match end {
-            Ok(end) if end.next.is_some() => {
+        match turn {
+            Turn::Done(_) => joiner.listed(&kind, self.list.namespace.as_ref(), seen.as_ref()),
+            Turn::Anew => self.seen = Some(HashSet::new()),
+            Turn::More | Turn::Failed(_) => self.seen = seen,
+        }
+        turn
+    }
+
+    /// Takes a page, or why there is none.
+    pub(super) fn turn(
+        &mut self,
+        page: Result<Page, Cause>,
+        each: impl FnMut(Metadata<'_>, Option<&Value>),
+    ) -> Turn {
+        let list = &mut self.list;
+        let cause = match page.and_then(|page| page.read(list, each)) {
+            Ok(End { next: None, version }) => return Turn::Done(version),
+            Ok(end) => {
                 self.token = end.next;
                 return Turn::More;
-            }
-            Ok(end) => {
-                joiner.listed(&list.kind, list.namespace.as_ref(), seen.take().as_ref());
-                return Turn::Done(end.version);
             }
             Err(cause) => cause,
         };
         if cause.is_expired() && self.token.take().is_some() {
             // As client-go's pager: all of it at once.
-            self.list.page_size = 0;
-            self.seen = Some(HashSet::new());
-            return Turn::More;
+            list.page_size = 0;
+            return Turn::Anew;
         }
         if matches!(cause, Cause::Forbidden { .. }) && list.kind.is_namespaced && list.namespace.is_none() {
             list.namespace = Some(list.client.default_namespace().into());
-            self.refused = Some(cause);
-            if self.token.take().is_some() {
-                // What has come of other namespaces is not meant any more.
-                self.seen = Some(HashSet::new());
-            }
-            return Turn::More;
+            (self.refused, self.token) = (Some(cause), None);
+            return Turn::Anew;
         }
         Turn::Failed(self.refused.take().unwrap_or(cause))
     }

@@ -54,7 +54,7 @@ pub enum Relation {
     /// account is to the server (`system:serviceaccount:default:builder`) is that service account.
     Subject,
     /// A service account is in a group, as the server puts it there: `system:serviceaccounts`, that of its namespace, and
-    /// `system:authenticated`. No object says so.
+    /// `system:authenticated`. No object says so; a group is in the graph if a binding names it, which takes [`Relation::Subject`].
     Member,
 }
 

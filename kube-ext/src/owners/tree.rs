@@ -9,12 +9,14 @@ use super::{
     edge::{Edge, Flaw},
     graph::OwnerGraph,
     node::{Node, Presence},
+    status::NodeStatus,
 };
 use crate::time::Age;
 
 /// What an object owns, or its owners, as a table to print.
 ///
-/// It is laid out as by `kubectl tree` (`cmd/kubectl-tree/tree.go`), with the columns that metadata is enough for: NAMESPACE, NAME and AGE.
+/// It is laid out as by `kubectl tree` (`cmd/kubectl-tree/tree.go`): NAMESPACE, NAME and AGE, for which metadata is enough; with READY and REASON
+/// of the condition `Ready`, and kstatus's STATUS, if the [status](Node::status) of any object of it is known.
 /// An object with several owners stands below each of them, and what is below it once; it says `(see above)` the other times, as
 /// a circle does. Owners that are not there, and references that the garbage collector does not honour, say so behind the name.
 ///
@@ -90,6 +92,19 @@ impl Tree<'_> {
         self
     }
 
+    /// What is on it, from the top to the bottom, each once.
+    ///
+    /// ```
+    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
+    /// fn picture(graph: &OwnerGraph, web: NodeIndex) -> String {
+    ///     graph.picture(graph.tree(web).relations().nodes()).mermaid()
+    /// }
+    /// ```
+    pub fn nodes(&self) -> Vec<NodeIndex> {
+        let mut seen = HashSet::new();
+        self.rows().into_iter().map(|row| row.index).filter(|index| seen.insert(*index)).collect()
+    }
+
     /// What is below a line.
     fn below(&self, index: NodeIndex, by: Option<&Edge>) -> Vec<(NodeIndex, &Edge)> {
         let mut below = match by.and_then(Edge::relation) {
@@ -107,8 +122,8 @@ impl Tree<'_> {
     }
 
     /// The lines of the table: without recursion, since a chain of owners can be long.
-    fn rows(&self) -> Vec<[String; 3]> {
-        let mut rows = vec![["NAMESPACE", "NAME", "AGE"].map(ToOwned::to_owned)];
+    fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows = Vec::new();
         let mut seen = HashSet::new();
         let mut waiting = vec![Line { index: self.root, before: String::new(), branch: "", by: None }];
         while let Some(Line { index, before, branch, by }) = waiting.pop() {
@@ -123,7 +138,13 @@ impl Tree<'_> {
             }
             let age = node.created().map(|created| Age::new(self.now.signed_duration_since(created)));
             let age = age.unwrap_or(Age::UNKNOWN).to_string();
-            rows.push([node.namespace().unwrap_or_default().to_owned(), name, age]);
+            rows.push(Row {
+                index,
+                namespace: node.namespace().unwrap_or_default(),
+                name,
+                status: node.status(),
+                age,
+            });
             if !is_new {
                 continue;
             }
@@ -156,6 +177,7 @@ struct Line<'g> {
 /// What is to be said of a node, or of what led to it.
 fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     let of_node = match node.presence() {
+        Presence::Gone if by.is_some_and(|edge| edge.relation().is_some()) => Some("not there"),
         Presence::Gone => Some("gone"),
         Presence::Unknown => Some("not listed"),
         Presence::Listed | Presence::NoObject => None,
@@ -164,27 +186,54 @@ fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     let says_no_more = |flaw: &Flaw| matches!(flaw, Flaw::Gone | Flaw::Missing | Flaw::Unlisted);
     let flaw = by.and_then(Edge::flaw).filter(|flaw| of_node.is_none() || !says_no_more(flaw));
     let problem = flaw.map(|flaw| flaw.to_string()).or(of_node.map(ToOwned::to_owned));
-    match (by.and_then(Edge::relation), problem) {
-        (Some(relation), Some(problem)) => Some(format!("{relation}: {problem}")),
-        (Some(relation), None) => Some(relation.to_string()),
-        (None, problem) => problem,
+    match by {
+        Some(edge) => edge.label(problem),
+        None => problem,
     }
+}
+
+/// A line of the table.
+struct Row<'g> {
+    index: NodeIndex,
+    namespace: &'g str,
+    name: String,
+    status: Option<&'g NodeStatus>,
+    age: String,
 }
 
 impl fmt::Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
-        let mut widths = [0; 3];
-        for row in &rows {
+        let has_status = rows.iter().any(|row| row.status.is_some());
+        let mut table = vec![vec!["NAMESPACE".to_owned(), "NAME".to_owned()]];
+        if let Some(header) = table.first_mut() {
+            header.extend(
+                ["READY", "REASON", "STATUS"].into_iter().filter(|_| has_status).map(ToOwned::to_owned),
+            );
+            header.push("AGE".to_owned());
+        }
+        table.extend(rows.into_iter().map(|Row { namespace, name, status, age, .. }| {
+            let mut cells = vec![namespace.to_owned(), name];
+            if has_status {
+                let ready = status.and_then(|status| status.condition("Ready"));
+                let (ready, reason) = ready.map_or(("", ""), |ready| (&*ready.status, &*ready.reason));
+                let health = status.map(|status| status.health().to_string()).unwrap_or_default();
+                let ready = if ready.is_empty() { "-" } else { ready };
+                cells.extend([ready.to_owned(), reason.to_owned(), health]);
+            }
+            cells.push(age);
+            cells
+        }));
+        let mut widths = vec![0; table.first().map_or(0, Vec::len)];
+        for row in &table {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let [namespace, name, age] = widths;
-        for (place, row) in rows.iter().enumerate() {
-            let [in_namespace, named, aged] = row;
+        for (place, row) in table.iter().enumerate() {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
             let newline = if place == 0 { "" } else { "\n" };
-            write!(f, "{newline}{in_namespace:namespace$}  {named:name$}  {aged:age$}")?;
+            write!(f, "{newline}{}", cells.collect::<Vec<_>>().join("  "))?;
         }
         Ok(())
     }

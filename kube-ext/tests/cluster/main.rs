@@ -29,7 +29,11 @@ mod logs_of_kubelet;
 mod node;
 mod owners;
 mod owners_by_role;
+mod owners_collected;
 mod owners_follow;
+mod owners_relations;
+mod owners_relations_tables;
+mod owners_status;
 #[path = "../parity/mod.rs"]
 mod parity;
 #[path = "parity.rs"]

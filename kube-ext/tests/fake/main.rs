@@ -24,6 +24,12 @@ mod logs;
 mod owners;
 #[path = "../cluster/owners_follow.rs"]
 mod owners_follow;
+#[path = "../cluster/owners_relations.rs"]
+mod owners_relations;
+#[path = "../cluster/owners_relations_tables.rs"]
+mod owners_relations_tables;
+#[path = "../cluster/owners_status.rs"]
+mod owners_status;
 #[path = "../owners/follow/picture.rs"]
 mod picture;
 #[path = "../cluster/random_pods.rs"]

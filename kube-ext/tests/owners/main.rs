@@ -10,6 +10,7 @@
 mod follow;
 mod load;
 mod pictures;
+mod relations;
 mod walk;
 
 use kube::{Client, core::DynamicObject};

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Utc;
 use petgraph::{
     Direction::{Incoming, Outgoing},
     graph::{EdgeIndex, NodeIndex},
@@ -31,6 +32,7 @@ use super::{
     relation::{Relation, Relations},
     said::{Names, Said},
     select::Selection,
+    status::NodeStatus,
 };
 use crate::time::TimeExt as _;
 
@@ -40,6 +42,8 @@ pub(super) struct Joiner {
     pub(super) graph: OwnerGraph,
     pub(super) types: Types,
     pub(super) relations: Relations,
+    /// Whether nodes have a status.
+    has_status: bool,
     names: Names,
     conflicts: Conflicts,
     pub(super) selection: Selection,
@@ -50,8 +54,8 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    pub(super) fn new(catalog: Arc<Catalog>, relations: Relations) -> Self {
-        Self { types: Types::new(catalog), relations, ..Self::default() }
+    pub(super) fn new(catalog: Arc<Catalog>, relations: Relations, has_status: bool) -> Self {
+        Self { types: Types::new(catalog), relations, has_status, ..Self::default() }
     }
 
     fn changed(&mut self, change: Change) {
@@ -111,7 +115,9 @@ impl Joiner {
     /// Takes an object that is there, with all that there is of it if that was read. Its node.
     pub(super) fn put(&mut self, kind: &Arc<Kind>, object: Metadata<'_>, whole: Option<&Value>) -> NodeIndex {
         let said = Said::new(kind, &object, whole, &self.relations, (&mut self.types, &mut self.names));
-        let node = self.node(kind, object);
+        let mut node = self.node(kind, object);
+        let status = whole.filter(|_| self.has_status);
+        node.status = status.map(|whole| Box::new(NodeStatus::new(kind, whole, Utc::now())));
         if let Some((index, its)) = self.listed_as(&node) {
             if its.is_same(kind) {
                 if self.update(index, node) | self.say(index, said) {
@@ -155,6 +161,7 @@ impl Joiner {
             created: object.creation_timestamp.map(|time| time.to_chrono()),
             presence: Presence::Listed,
             is_deleting: object.deletion_timestamp.is_some(),
+            status: None,
         }
     }
 
@@ -216,7 +223,8 @@ impl Joiner {
             }
         }
         if let Some(known) = self.graph.node_mut(index) {
-            *known = Node { presence: Presence::Gone, created: None, is_deleting: false, ..node.clone() };
+            *known =
+                Node::absent(node.kind.clone(), node.namespace.clone(), node.name.clone(), node.uid.clone());
         }
         if said.iter().any(|edge| self.edge(*edge).is_some_and(|edge| !edge.is_by_uid)) {
             // What has its name is another one, if it comes.

@@ -84,7 +84,7 @@ impl World {
             rng: Rng::with_seed(seed),
             objects: BTreeMap::new(),
             uids: 0,
-            joiner: Joiner::new(catalog(&served, false), Relation::all().collect()),
+            joiner: Joiner::new(catalog(&served, false), Relation::all().collect(), false),
             served,
             is_newer: false,
             catalog: catalog(&(0..WIDGETS).collect(), false),
@@ -261,7 +261,7 @@ impl World {
     /// Put together from what there is.
     fn fresh(&mut self) -> Joiner {
         let mut rng = Rng::with_seed(self.rng.u64(..));
-        let mut joiner = Joiner::new(self.catalog.clone(), Relation::all().collect());
+        let mut joiner = Joiner::new(self.catalog.clone(), Relation::all().collect(), false);
         let mut kinds: Vec<_> = self.served.difference(&self.refused).copied().collect();
         rng.shuffle(&mut kinds);
         for number in kinds {

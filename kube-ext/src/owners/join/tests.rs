@@ -15,7 +15,7 @@ fn graph(objects: &[Value], in_none: &[Value]) -> OwnerGraph {
     catalog.add_group(serde_json::from_value(group).unwrap());
     catalog.add_group(serde_json::from_value(other).unwrap());
     let kinds = catalog.preferred.clone();
-    let mut joiner = Joiner::new(Arc::new(catalog), Relations::default());
+    let mut joiner = Joiner::new(Arc::new(catalog), Relations::default(), false);
     for (kind, objects) in [(&kinds[0], objects), (&kinds[1], in_none)] {
         for object in objects {
             let text = object.to_string();
@@ -65,7 +65,7 @@ fn what_is_in_no_namespace_and_names_an_owner_in_one_is_left_alone() {
 
 #[test]
 fn an_owner_is_found_by_either_group_that_serves_it() {
-    for (api_version, flaw) in [("v1", None), ("other/v1", None), ("none/v1", Some(Flaw::OtherIdentity))] {
+    for (api_version, flaw) in [("v1", None), ("other/v1", None), ("none/v1", Some(Flaw::UnknownKind))] {
         let owned = owned_by(api_version, "ConfigMap", "a", "1");
         let graph = graph(
             &[
