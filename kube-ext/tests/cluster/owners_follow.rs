@@ -221,7 +221,7 @@ async fn a_kind_that_comes_and_goes() {
             Ok(thing) => break thing,
             // It takes a moment until it is served.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 429 | 503) => {
-                assert!(start.elapsed() < PATIENCE)
+                assert!(start.elapsed() < PATIENCE);
             }
             Err(error) => panic!("{error}"),
         }

@@ -51,6 +51,9 @@ pub(super) struct Joiner {
     is_settled: bool,
     /// What has changed since then.
     pub(super) changes: VecDeque<Change>,
+    /// How often a claim has been judged.
+    #[cfg(test)]
+    judgements: std::cell::Cell<usize>,
 }
 
 impl Joiner {
@@ -188,6 +191,9 @@ impl Joiner {
         for other in self.others_at(index) {
             self.lead_by_name(other, index);
             self.tidy(other);
+            if self.conflicts.is_at(other) {
+                self.identify(other);
+            }
         }
         self.judge(index);
         if let Some(node) = self.node_at(index).cloned() {
@@ -224,8 +230,11 @@ impl Joiner {
                 Node::absent(node.kind.clone(), node.namespace.clone(), node.name.clone(), node.uid.clone());
         }
         if said.iter().any(|edge| self.edge(*edge).is_some_and(|edge| !edge.is_by_uid)) {
-            // What has its name is another one, if it comes.
-            let named = self.named(node.kind.clone(), node.namespace.clone(), &node.name);
+            // What has its name is another one, if it comes. It may be known by its name alone itself, if it has no uid.
+            let mut others = self.others_at(index).into_iter();
+            let known = others.find(|other| self.node_at(*other).is_some_and(Node::is_known_by_name));
+            let named =
+                known.unwrap_or_else(|| self.named(node.kind.clone(), node.namespace.clone(), &node.name));
             self.lead_by_name(index, named);
             self.identify(named);
             self.judge(named);

@@ -137,8 +137,8 @@ impl World {
             2 => version = api_version(group, "v1alpha1"),
             3 => version = api_version(group, "v0"),
             4 => {
-                version =
-                    self.rng.choice(["one.example/v2", "two.example/v1", "a/b/c", ""]).unwrap().to_owned()
+                let others = ["one.example/v2", "two.example/v1", "a/b/c", ""];
+                self.rng.choice(others).unwrap().clone_into(&mut version);
             }
             5 => uid = json!(self.any_uid()),
             6 => uid = json!(""),
@@ -264,7 +264,9 @@ impl World {
         let mut joiner = Joiner::new(self.catalog.clone(), Relation::all().collect(), false);
         let mut kinds: Vec<_> = self.served.difference(&self.refused).copied().collect();
         rng.shuffle(&mut kinds);
-        kinds.into_iter().for_each(|number| self.list(number, &mut joiner, &mut rng, false));
+        for number in kinds {
+            self.list(number, &mut joiner, &mut rng, false);
+        }
         joiner.settle();
         joiner
     }
@@ -379,11 +381,12 @@ impl World {
         let mut lost: Vec<_> = std::mem::take(&mut self.lost).into_iter().collect();
         self.rng.shuffle(&mut lost);
         let mut rng = Rng::with_seed(self.rng.u64(..));
-        let mut joiner = std::mem::take(&mut self.joiner);
-        for number in lost.into_iter().filter(|number| !self.refused.contains(number)) {
+        for number in lost.into_iter().filter(|number| !self.refused.contains(number)).collect::<Vec<_>>() {
+            let mut joiner = std::mem::take(&mut self.joiner);
             self.list(number, &mut joiner, &mut rng, true);
+            self.joiner = joiner;
+            self.hear();
         }
-        self.joiner = joiner;
     }
 
     /// Takes what has changed, as who follows.
@@ -456,8 +459,9 @@ fn picture(graph: &OwnerGraph) -> Vec<String> {
 
 #[test]
 fn it_is_the_same_by_whichever_way() {
-    let many = std::env::var("KUBE_EXT_SEEDS").ok().and_then(|many| many.parse().ok()).unwrap_or(60);
-    for seed in 0..many {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("KUBE_EXT_SEED").unwrap_or(0);
+    for seed in first..first + number("KUBE_EXT_SEEDS").unwrap_or(60) {
         let mut world = World::new(seed);
         let mut steps = Vec::new();
         let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -1,6 +1,10 @@
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::{super::edge::Flaw, *};
+use super::{
+    super::{edge::Flaw, list::Item},
+    *,
+};
 
 /// A graph of objects of a kind that is in namespaces, and of one that is not.
 fn graph(objects: &[Value], in_none: &[Value]) -> OwnerGraph {
@@ -76,5 +80,51 @@ fn an_owner_is_found_by_either_group_that_serves_it() {
         );
         let owned = graph.find("ConfigMap", Some("x"), "b").unwrap();
         assert_eq!(graph.owners(owned)[0].1.flaw(), flaw, "{api_version}");
+    }
+}
+
+/// What many speak of is not judged by all they say whenever one of them comes or goes.
+#[test]
+fn one_of_many_costs_no_more_than_one_of_few() {
+    const MANY: usize = 1000;
+    let resource = |plural: &str, kind: &str| json!({"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": ["list"]});
+    let resources = [resource("pods", "Pod"), resource("serviceaccounts", "ServiceAccount")];
+    let mut catalog = Catalog::default();
+    let group = json!({"metadata": {"name": ""}, "versions": [{"version": "v1", "resources": resources}]});
+    catalog.add_group(serde_json::from_value(group).unwrap());
+    let catalog = Arc::new(catalog);
+    let [pods, accounts] = [catalog.preferred[0].clone(), catalog.preferred[1].clone()];
+    let pod = |number: usize| {
+        json!({
+            "metadata": {"name": format!("p-{number}"), "namespace": "x", "uid": format!("{number}"), "ownerReferences": owned_by("v1", "ServiceAccount", "a", "a")},
+            "spec": {"serviceAccountName": "a"},
+        })
+    };
+    for is_there in [false, true] {
+        let mut joiner = Joiner::new(catalog.clone(), Relation::all().collect(), false);
+        for kind in [&pods, &accounts] {
+            joiner.listed(kind, None, None);
+        }
+        joiner.settle();
+        let put = |joiner: &mut Joiner, pod: &Value| {
+            let item = Item::deserialize(pod).unwrap();
+            joiner.put(&pods, item.metadata, Some(pod));
+        };
+        if is_there {
+            let account = r#"{"name": "a", "namespace": "x", "uid": "a"}"#;
+            joiner.put(&accounts, serde_json::from_str(account).unwrap(), None);
+        }
+        for number in 0..MANY {
+            put(&mut joiner, &pod(number));
+        }
+        let before = joiner.judgements.get();
+        assert!(before < 10 * MANY, "{before}");
+        for number in 0..MANY {
+            let pod = pod(number);
+            joiner.delete(&pods, Item::deserialize(&pod).unwrap().metadata);
+        }
+        let end = joiner.judgements.get() - before;
+        assert!(end < 10 * MANY, "{end}");
+        assert_eq!(joiner.graph.as_petgraph().node_count(), usize::from(is_there));
     }
 }

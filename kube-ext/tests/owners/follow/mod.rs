@@ -40,12 +40,12 @@ impl StillTime {
     /// As long as a thread is at work, tokio does not skip the time until the next timer.
     async fn begin() -> Self {
         let (end, ended) = std::sync::mpsc::channel();
-        let (begin, begun) = oneshot::channel();
+        let (work, at_work) = oneshot::channel();
         drop(task::spawn_blocking(move || {
-            let _ = begin.send(());
+            let _ = work.send(());
             let _ = ended.recv();
         }));
-        begun.await.unwrap();
+        at_work.await.unwrap();
         Self { _end: end }
     }
 }

@@ -50,7 +50,7 @@ impl World {
         Self { rng: Rng::with_seed(seed), cluster, client, known: Vec::new() }
     }
 
-    fn builder(&self, client: Client) -> Builder {
+    fn builder(client: Client) -> Builder {
         let kinds = KINDS.map(|(version, _, plural, _)| match version.split_once('/') {
             Some((group, _)) => format!("{plural}.{group}"),
             None => plural.to_owned(),
@@ -80,7 +80,7 @@ impl World {
         let (number, mut name, mut uid) = self.known.get(one).cloned().unwrap_or_else(absent);
         let (mut version, mut kind, ..) = KINDS[number];
         match self.rng.u8(..16) {
-            0 => name = self.name().to_owned(),
+            0 => self.name().clone_into(&mut name),
             1 => uid = format!("00000000-0000-4000-8000-{:012}", self.rng.u8(..3)),
             2 => kind = KINDS[self.rng.usize(..KINDS.len())].1,
             3 => version = "none.example/v1",
@@ -230,7 +230,7 @@ fn now() -> DeleteParams {
 
 async fn play(seed: u64) {
     let mut world = World::new(seed).await;
-    let mut follower = Follower::new(world.builder(world.cluster.client_as("follower").unwrap())).await;
+    let mut follower = Follower::new(World::builder(world.cluster.client_as("follower").unwrap())).await;
     let empty = picture(follower.graph());
     for burst in 0..8 {
         eprintln!("seed {seed} burst {burst}");
@@ -241,7 +241,7 @@ async fn play(seed: u64) {
                 eprintln!("{}", world.step().await);
             }
         }
-        follower.until_equal(world.builder(world.client.clone())).await;
+        follower.until_equal(World::builder(world.client.clone())).await;
     }
     world.clear().await;
     follower.until("nothing is left", |graph| picture(graph) == empty).await;
