@@ -24,7 +24,7 @@
 )]
 #![cfg_attr(
     feature = "client",
-    doc = "| the owners of an object, and who owns whom in a cluster | [`owners::OwnersExt`], [`owners::OwnerGraph`] | `client` |"
+    doc = "| the owners of an object; who owns whom in a cluster, once or as it changes | [`owners::OwnersExt`], [`owners::OwnerGraph`] | `client` |"
 )]
 #![cfg_attr(
     feature = "client",

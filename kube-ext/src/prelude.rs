@@ -6,6 +6,8 @@ pub use crate::exec::ExecExt;
 pub use crate::health::Health;
 #[cfg(feature = "runtime")]
 pub use crate::logs::LogExt;
+#[cfg(feature = "client")]
+pub use crate::owners::OwnersExt;
 pub use crate::pod::{ContainerExt, PodExt};
 pub use crate::time::TimeExt;
 pub use crate::yaml::Yaml;

@@ -29,15 +29,23 @@ pub(super) struct Said {
 
 /// Texts of which each is kept once.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Arc<str>>);
+pub(super) struct Names {
+    known: HashSet<Arc<str>>,
+    /// How many there may be before those that nobody uses any more are looked for.
+    most: usize,
+}
 
 impl Names {
     pub(super) fn one(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(name) {
+        if let Some(known) = self.known.get(name) {
             return known.clone();
         }
+        if self.known.len() >= self.most {
+            self.known.retain(|name| Arc::strong_count(name) > 1);
+            self.most = 2 * self.known.len() + 64;
+        }
         let new: Arc<str> = name.into();
-        self.0.insert(new.clone());
+        self.known.insert(new.clone());
         new
     }
 
@@ -105,5 +113,21 @@ fn owner(types: &mut Types, namespace: Option<Arc<str>>, reference: &Reference<'
         name: (&*reference.name).into(),
         uid: Uid::from(&*reference.uid),
         edge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_as_long_as_they_are_in_use() {
+        let mut names = Names::default();
+        let kept = names.one("kept");
+        for number in 0..10_000 {
+            names.one(&number.to_string());
+        }
+        assert!(names.known.len() < 200, "{}", names.known.len());
+        assert!(Arc::ptr_eq(&kept, &names.one("kept")));
     }
 }
