@@ -6,9 +6,10 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::api::{DeleteParams, ListParams};
 use kube_ext::{
     fake::FakeCluster,
+    health::Status,
     owners::{Builder, Change, OwnerGraph, Relation},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
@@ -52,6 +53,32 @@ async fn what_nobody_sees_is_not_said() {
         follower.sorted_changes(),
         ["- configmaps default/map-1", "~ configmaps default/map-1", "~ configmaps default/map-1"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_another_one_is_said() {
+    let pod = |phase: &str, labels: Value, ready: &str| {
+        object(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "default", "uid": uid(1), "labels": labels},
+            "spec": {"containers": [{"name": "app", "image": "example.com/app:1"}]},
+            "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}]},
+        }))
+    };
+    let (cluster, client) = cluster(vec![pod("Pending", json!({}), "False")]).await;
+    let builder = OwnerGraph::builder(client.clone()).kinds(["pods", "configmaps"]).status();
+    let mut follower = Follower::new(builder).await;
+    let health = |graph: &OwnerGraph| {
+        let status = graph[graph.find("po", Some("default"), "web").unwrap()].status().unwrap();
+        (status.text().unwrap().to_owned(), status.health())
+    };
+    assert_eq!(health(follower.graph()), ("Pending".to_owned(), Status::InProgress));
+    cluster.apply(&pod("Pending", json!({"a": "b"}), "False")).unwrap();
+    cluster.apply(&pod("Running", json!({"a": "b"}), "True")).unwrap();
+    follower.until("running", |graph| health(graph) == ("Running".to_owned(), Status::Current)).await;
+    create(&maps(&client), json!({"metadata": {"name": "last"}})).await;
+    follower.until_there("cm", "last").await;
+    assert_eq!(follower.sorted_changes(), ["+ configmaps default/last", "~ pods default/web"]);
 }
 
 #[tokio::test(start_paused = true)]
