@@ -80,7 +80,7 @@ impl Picture<'_> {
             let attributes = [
                 label(**edge).map(|label| format!("label = \"{label}\"")),
                 edge.flaw().map(|_| "style = dashed".to_owned()),
-                edge.relation().map(|_| "color = gray fontcolor = gray".to_owned()),
+                edge.relation().map(|_| "color = gray40 fontcolor = gray40".to_owned()),
             ];
             attributes.into_iter().flatten().collect::<Vec<_>>().join(" ")
         };

@@ -1,8 +1,8 @@
 //! A list that is being read, page by page, into a graph.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use petgraph::graph::NodeIndex;
+use fixedbitset::FixedBitSet;
 use serde_json::Value;
 
 use super::{
@@ -22,7 +22,7 @@ pub(super) struct Reading {
     refused: Option<Cause>,
     token: Option<String>,
     /// What has come, where others may be known that are not there any more.
-    seen: Option<HashSet<NodeIndex>>,
+    seen: Option<FixedBitSet>,
 }
 
 /// What is to be done next.
@@ -45,7 +45,7 @@ impl Reading {
 
     /// Of a kind of which there may be objects that are not there any more.
     pub(super) fn again(list: List) -> Self {
-        Self { seen: Some(HashSet::new()), ..Self::new(list) }
+        Self { seen: Some(FixedBitSet::new()), ..Self::new(list) }
     }
 
     pub(super) async fn page(self) -> (Self, Result<Page, Cause>) {
@@ -58,11 +58,13 @@ impl Reading {
         let (kind, mut seen) = (self.list.kind.clone(), self.seen.take());
         let turn = self.turn(page, |metadata, whole| {
             let index = joiner.put(&kind, metadata, whole);
-            seen.as_mut().map(|seen| seen.insert(index));
+            if let Some(seen) = &mut seen {
+                seen.grow_and_insert(index.index());
+            }
         });
         match turn {
             Turn::Done(_) => joiner.listed(&kind, self.list.namespace.as_ref(), seen.as_ref()),
-            Turn::Anew => self.seen = Some(HashSet::new()),
+            Turn::Anew => self.seen = Some(FixedBitSet::new()),
             Turn::More | Turn::Failed(_) => self.seen = seen,
         }
         turn

@@ -13,6 +13,7 @@ use std::{
 };
 
 use chrono::Utc;
+use fixedbitset::FixedBitSet;
 use petgraph::{
     Direction::{Incoming, Outgoing},
     graph::{EdgeIndex, NodeIndex},
@@ -74,15 +75,10 @@ impl Joiner {
     }
 
     /// All of a kind has been listed, or that of a namespace. What was known of it and has not been seen is gone.
-    pub(super) fn listed(
-        &mut self,
-        kind: &Kind,
-        namespace: Option<&Arc<str>>,
-        seen: Option<&HashSet<NodeIndex>>,
-    ) {
+    pub(super) fn listed(&mut self, kind: &Kind, namespace: Option<&Arc<str>>, seen: Option<&FixedBitSet>) {
         let is_new = self.types.list(kind, namespace);
         if let Some(seen) = seen {
-            self.leave_all(kind, |index| !seen.contains(&index));
+            self.leave_all(kind, |index| !seen.contains(index.index()));
         }
         if is_new && self.is_settled {
             self.judge_all();

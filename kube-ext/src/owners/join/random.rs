@@ -252,8 +252,10 @@ impl World {
             .filter(|(key, _)| self.as_kinds(**key).contains(&number) && self.is_seen(number, key.1))
             .collect();
         rng.shuffle(&mut objects);
-        let seen: HashSet<_> =
-            objects.into_iter().map(|(_, object)| put(joiner, &kind, object, true).unwrap()).collect();
+        let seen: FixedBitSet = objects
+            .into_iter()
+            .map(|(_, object)| put(joiner, &kind, object, true).unwrap().index())
+            .collect();
         let narrow: Option<Arc<str>> = self.narrow.contains(&number).then(|| "x".into());
         joiner.listed(&kind, narrow.as_ref(), Some(&seen).filter(|_| is_again));
     }
