@@ -9,6 +9,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 pub(crate) struct Delays {
     builder: ExponentialBuilder,
     next: ExponentialBackoff,
+    longest: Duration,
     count: u32,
 }
 
@@ -20,12 +21,13 @@ impl Delays {
             .with_max_delay(longest)
             .without_max_times()
             .with_jitter();
-        Self { builder, next: builder.build(), count: 0 }
+        Self { builder, next: builder.build(), longest, count: 0 }
     }
 
     pub(crate) fn next(&mut self) -> Duration {
         self.count = self.count.saturating_add(1);
-        self.next.next().unwrap_or_default()
+        // Jitter comes on top.
+        self.next.next().unwrap_or_default().min(self.longest)
     }
 
     /// How many there have been since something went well.

@@ -14,6 +14,8 @@ mod table;
 
 use chrono::{DateTime, Utc};
 
+#[cfg(feature = "client")]
+pub(crate) use self::table::write_cell;
 pub use self::table::{Header, Row, Table};
 
 /// A column of a resource's table, as in the server's `Table` answers.

@@ -14,6 +14,8 @@ use kube::{Resource, ResourceExt};
 use serde_json::Value;
 
 pub use self::parts::{Header, Row};
+#[cfg(feature = "client")]
+pub(crate) use self::text::write_cut as write_cell;
 use self::text::{format_labels, join, lower, upper, write_cut, write_escaped};
 use super::Columns;
 

@@ -75,7 +75,7 @@ impl Builder {
         self
     }
 
-    /// Only objects of these kinds, by any name that kubectl takes for them ([`Kind::is_called`]); all kinds that can be listed unless
+    /// Only objects of these kinds, by any name that kubectl takes for them ([`Kinds::find`]); all kinds that can be listed unless
     /// told otherwise, in the versions that the server prefers, and core events, not those of `events.k8s.io`, which are the same.
     ///
     /// ```
@@ -89,7 +89,7 @@ impl Builder {
         self
     }
 
-    /// No objects of these kinds.
+    /// No objects of kinds that are [called](Kind::is_called) so, if there are any.
     ///
     /// ```
     /// # use kube_ext::owners::Builder;
@@ -216,10 +216,9 @@ impl Builder {
         Ok(graph)
     }
 
-    /// Whether the server serves all kinds that are named.
+    /// Whether the server serves all kinds that are asked for.
     fn check(&self, catalog: &Catalog) -> Result<(), Error> {
-        let mut names = self.only.iter().chain(&self.without);
-        match names.find(|name| !catalog.preferred.iter().any(|kind| kind.is_called(name))) {
+        match self.only.iter().find(|name| catalog.called(name).is_none()) {
             Some(name) => Err(Error::new(format!("kind {name}"), Cause::UnknownKind)),
             None => Ok(()),
         }
@@ -227,14 +226,15 @@ impl Builder {
 
     /// What is to be listed.
     pub(super) fn lists(&self, catalog: &Catalog) -> Vec<List> {
-        let is_one_of = |kind: &Kind, names: &[String]| names.iter().any(|name| kind.is_called(name));
+        let only: Vec<_> = self.only.iter().filter_map(|name| catalog.called(name)).collect();
+        let is_excluded = |kind: &Kind| self.without.iter().any(|name| kind.is_called(name));
         let is_meant = |kind: &&Arc<Kind>| {
-            let is_named = if self.only.is_empty() { !is_copy(kind) } else { is_one_of(kind, &self.only) };
+            let is_named = if self.only.is_empty() { !is_copy(kind) } else { only.contains(kind) };
             is_named
                 && kind.is_listable()
                 // Nobody would answer, and kube's client would try again for minutes.
                 && !catalog.stale.contains(&kind.resource.api_version)
-                && !is_one_of(kind, &self.without)
+                && !is_excluded(kind)
                 && (kind.is_namespaced || self.namespace.is_none())
         };
         let namespace: Option<Arc<str>> = self.namespace.as_deref().map(Into::into);

@@ -38,13 +38,22 @@ enum Called {
     InGroup(Box<str>, Box<str>),
 }
 
+/// By two names.
+type By<T> = HashMap<Box<str>, HashMap<Box<str>, T>>;
+
 /// The kinds that are named, some dozens, and what has been listed of them.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     catalog: Arc<Catalog>,
     known: Vec<Type>,
+    exactly: By<usize>,
+    in_group: By<usize>,
     /// By group and plural: all of it, or that of a namespace.
-    listed: HashMap<(String, String), Option<Arc<str>>>,
+    listed: By<Option<Arc<str>>>,
+}
+
+fn find<'b, T>(by: &'b By<T>, one: &str, other: &str) -> Option<&'b T> {
+    by.get(one)?.get(other)
 }
 
 /// What has been found out about a claim.
@@ -74,47 +83,50 @@ impl Types {
 
     /// That of an owner reference.
     pub(super) fn exactly(&mut self, api_version: &str, kind: &str) -> usize {
-        let is_it = |called: &Called| matches!(called, Called::Exactly(of, it) if (&**of, &**it) == (api_version, kind));
-        self.find(is_it, || Called::Exactly(api_version.into(), kind.into()))
+        if let Some(known) = find(&self.exactly, api_version, kind) {
+            return *known;
+        }
+        let new = self.add(Called::Exactly(api_version.into(), kind.into()));
+        self.exactly.entry(api_version.into()).or_default().insert(kind.into(), new);
+        new
     }
 
     /// In whatever version.
     pub(super) fn in_group(&mut self, group: &str, kind: &str) -> usize {
-        let is_it =
-            |called: &Called| matches!(called, Called::InGroup(of, it) if (&**of, &**it) == (group, kind));
-        self.find(is_it, || Called::InGroup(group.into(), kind.into()))
+        if let Some(known) = find(&self.in_group, group, kind) {
+            return *known;
+        }
+        let new = self.add(Called::InGroup(group.into(), kind.into()));
+        self.in_group.entry(group.into()).or_default().insert(kind.into(), new);
+        new
     }
 
-    fn find(&mut self, is_it: impl Fn(&Called) -> bool, new: impl FnOnce() -> Called) -> usize {
-        let known = self.known.iter().position(|known| is_it(&known.called));
-        known.unwrap_or_else(|| {
-            self.known.push(Type::new(&self.catalog, new()));
-            self.known.len() - 1
-        })
+    fn add(&mut self, called: Called) -> usize {
+        self.known.push(Type::new(&self.catalog, called));
+        self.known.len() - 1
     }
 
     /// All of a kind is listed, or that of a namespace. Whether that is new.
     pub(super) fn list(&mut self, kind: &Kind, namespace: Option<&Arc<str>>) -> bool {
-        self.listed.insert(key(kind), namespace.cloned()).as_ref() != Some(&namespace.cloned())
+        let of_group = self.listed.entry((&*kind.resource.group).into()).or_default();
+        let before = of_group.insert((&*kind.resource.plural).into(), namespace.cloned());
+        before != Some(namespace.cloned())
     }
 
-    /// A kind is not listed any more.
-    pub(super) fn unlist(&mut self, kind: &Kind) {
-        self.listed.remove(&key(kind));
+    /// A kind is not listed any more. Whether it was.
+    pub(super) fn unlist(&mut self, kind: &Kind) -> bool {
+        let of_group = self.listed.get_mut(&*kind.resource.group);
+        of_group.is_some_and(|of_group| of_group.remove(&*kind.resource.plural).is_some())
     }
 
     /// Whether what is there of a kind, in a namespace or in none, is known.
     pub(super) fn is_listed(&self, kind: &Kind, namespace: Option<&str>) -> bool {
-        match self.listed.get(&key(kind)) {
+        match find(&self.listed, &kind.resource.group, &kind.resource.plural) {
             Some(Some(only)) => namespace == Some(only),
             Some(None) => true,
             None => false,
         }
     }
-}
-
-fn key(kind: &Kind) -> (String, String) {
-    (kind.resource.group.clone(), kind.resource.plural.clone())
 }
 
 impl Type {

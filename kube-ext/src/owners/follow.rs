@@ -101,7 +101,8 @@ impl fmt::Debug for Follow {
 
 impl OwnerGraph {
     /// Keeps it as things are on the server: by watches of metadata, from the moment of each list on, so that nothing is missed in
-    /// between; of whole objects where the builder's relations need them.
+    /// between; of whole objects where the builder's relations, or [`status`](crate::owners::Builder::status), need them. What
+    /// [`load_status`](Self::load_status) has read is forgotten, since it would not be kept.
     ///
     /// A watch that is cut goes on where it was. Where that is too long ago, all is listed again: what is not there any more leaves the graph,
     /// and the list is never held beside it. Kinds that come, as by a `CustomResourceDefinition`, join; those that go, leave. What could not be
@@ -134,6 +135,9 @@ impl OwnerGraph {
     pub fn follow(mut self) -> Follow {
         let Origin { mut joiner, builder, catalog, lists } =
             self.origin.take().map(|origin| *origin).unwrap_or_default();
+        if !joiner.has_status {
+            self.forget_statuses();
+        }
         joiner.graph = self;
         let mut follow = Follow {
             joiner,
@@ -351,7 +355,7 @@ impl Follow {
             }
             self.kinds.remove(&number);
             if !lists.iter().any(|list| list.kind.is_same(&kind)) {
-                self.joiner.unlisted(&kind);
+                self.joiner.forget(&kind);
             }
             for is_listed in [true, false] {
                 self.gaps(&kind.to_string(), is_listed, None);

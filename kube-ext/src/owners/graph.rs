@@ -23,7 +23,7 @@ use super::{
 
 /// Who owns whom: each object once, and an edge for each owner reference, from the owner to what it owns.
 ///
-/// It is loaded by [`OwnerGraph::builder`], from lists of metadata alone, and joined by uid with the rules of the garbage collector. A
+/// It is loaded by [`OwnerGraph::builder`], from lists of metadata, and of whole objects where more was asked for, and joined by uid with the rules of the garbage collector. A
 /// reference that these rules do not honour is an edge with a [`Flaw`]; an owner that is not there is a node all the same, one for all
 /// who name it. What could not be listed is in [`gaps`](Self::gaps).
 ///
@@ -167,6 +167,18 @@ impl OwnerGraph {
         self.graph.node_weight(index).is_some_and(|node| node.presence == Presence::Listed)
     }
 
+    /// What is at an index; none if that has left the graph.
+    ///
+    /// ```
+    /// # use kube_ext::owners::{NodeIndex, OwnerGraph};
+    /// fn name(graph: &OwnerGraph, index: NodeIndex) -> Option<&str> {
+    ///     Some(graph.node(index)?.name())
+    /// }
+    /// ```
+    pub fn node(&self, index: NodeIndex) -> Option<&Node> {
+        self.graph.node_weight(index)
+    }
+
     /// The node of an object, if the graph has it; by its uid.
     ///
     /// ```
@@ -243,7 +255,7 @@ impl Index<NodeIndex> for OwnerGraph {
     type Output = Node;
 
     /// # Panics
-    /// If it is an index of another graph.
+    /// If it is an index of another graph, or of a node that has left this one. [`OwnerGraph::node`] does not.
     fn index(&self, index: NodeIndex) -> &Node {
         &self.graph[index]
     }

@@ -80,9 +80,12 @@ impl Kind {
     /// How much of an object there must be to know its status. Objects of Kubernetes' own kinds that have none are what they are; a custom
     /// resource may have one without a subresource for it.
     pub(super) fn depth_of_status(&self) -> Depth {
-        let group = &self.resource.group;
-        let is_own = !group.contains('.') || group.ends_with(".k8s.io");
-        if is_own && !self.has_status { Depth::Metadata } else { Depth::Whole }
+        if self.is_own() && !self.has_status { Depth::Metadata } else { Depth::Whole }
+    }
+
+    /// Of a group of Kubernetes itself, or one that its reviewers have seen.
+    pub(super) fn is_own(&self) -> bool {
+        !self.resource.group.contains('.') || self.resource.group.ends_with(".k8s.io")
     }
 
     /// Whether its objects can be watched.
@@ -196,7 +199,7 @@ impl Kinds {
     /// ```
     pub async fn find(&self, name: &str) -> Result<Kind, Error> {
         let find = |catalog: &Catalog| {
-            let preferred = catalog.preferred.iter().find(|kind| kind.is_called(name));
+            let preferred = catalog.called(name);
             let others = catalog.by_type.values().filter(|kind| kind.is_called(name));
             let place = |kind: &&Arc<Kind>| (kind.resource.api_version.clone(), kind.resource.plural.clone());
             preferred.or_else(|| others.min_by_key(place)).cloned()
@@ -317,6 +320,11 @@ impl Catalog {
                 self.preferred.push(kind);
             }
         }
+    }
+
+    /// The first kind that is called so.
+    pub(super) fn called(&self, name: &str) -> Option<&Arc<Kind>> {
+        self.preferred.iter().find(|kind| kind.is_called(name))
     }
 
     pub(super) fn of(&self, gvk: &GroupVersionKind) -> Option<&Arc<Kind>> {

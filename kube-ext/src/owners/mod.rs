@@ -1,7 +1,7 @@
 //! Who owns whom: the owners of an object, and the graph of all objects of a cluster or a namespace.
 //!
 //! [`OwnersExt`] is on every resource and walks up: to its owners, its [controller](OwnersExt::controller_of), its
-//! [first controller](OwnersExt::root_owner). [`OwnerGraph`] lists the metadata of everything once and knows the way up and down:
+//! [first controller](OwnersExt::root_owner). [`OwnerGraph`] lists everything once, the metadata of it where that is enough, and knows the way up and down:
 //! what a Deployment owns, what has lost its owner, why the garbage collector does not take an owner reference for one.
 //!
 //! Neither gives up: an owner that is gone, or may not be read, is an item of its own; a kind that cannot be listed is a [`Gap`], and the

@@ -185,7 +185,7 @@ impl OwnerGraph {
 
     /// What has owners by its references, of which none is there: the garbage collector deletes it. Not what has an owner of which that
     /// is not known ([`Flaw::Unlisted`], [`Flaw::UnknownKind`]), nor what has one that it cannot have, which the garbage collector leaves alone
-    /// ([`Flaw::InvalidNamespace`]).
+    /// ([`Flaw::InvalidNamespace`]). Events, and kinds that it cannot list, watch and delete, it leaves alone as well; they are here all the same.
     ///
     /// ```
     /// # use kube_ext::owners::OwnerGraph;

@@ -6,7 +6,7 @@ use super::list::Depth;
 
 /// What one object says of another, beside its owner references.
 ///
-/// It is shown as the label of an edge from the object that says it to the other.
+/// It is shown as the label of an edge, which leads from the object that says it to the other; that of a slice leads from its service to it.
 ///
 /// ```
 /// use kube_ext::owners::Relation;

@@ -12,7 +12,11 @@ use super::{edge::Edge, join::Joiner, node::Node, relation::Relation};
 
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// The labels of pods, and what selects pods by them; by namespace.
+/// Groups that all service accounts are in, and those of a namespace.
+const OF_ALL: [&str; 2] = ["system:serviceaccounts", "system:authenticated"];
+const OF_NAMESPACE: &str = "system:serviceaccounts:";
+
+/// The labels of pods, and what selects pods by them; service accounts, for their groups; by namespace.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     spaces: HashMap<Arc<str>, Space>,
@@ -23,6 +27,7 @@ pub(super) struct Selection {
 #[derive(Debug, Default)]
 struct Space {
     pods: HashMap<NodeIndex, Arc<Labels>>,
+    accounts: HashSet<NodeIndex>,
     selectors: HashMap<NodeIndex, Vec<(Relation, Selector)>>,
 }
 
@@ -71,12 +76,28 @@ impl Selection {
         found
     }
 
+    /// Takes a service account.
+    fn account(&mut self, namespace: &Arc<str>, account: NodeIndex) {
+        self.spaces.entry(namespace.clone()).or_default().accounts.insert(account);
+    }
+
+    /// The service accounts that are in a group.
+    fn members(&self, group: &str) -> Vec<NodeIndex> {
+        let spaces: Vec<_> = match group.strip_prefix(OF_NAMESPACE) {
+            Some(namespace) => self.spaces.get(namespace).into_iter().collect(),
+            None if OF_ALL.contains(&group) => self.spaces.values().collect(),
+            None => Vec::new(),
+        };
+        spaces.into_iter().flat_map(|space| &space.accounts).copied().collect()
+    }
+
     /// An object is gone.
     pub(super) fn forget(&mut self, namespace: &str, index: NodeIndex) {
         let Some(space) = self.spaces.get_mut(namespace) else { return };
         space.selectors.remove(&index);
+        space.accounts.remove(&index);
         let labels = space.pods.remove(&index);
-        if space.pods.is_empty() && space.selectors.is_empty() {
+        if space.pods.is_empty() && space.selectors.is_empty() && space.accounts.is_empty() {
             self.spaces.remove(namespace);
         }
         self.let_go(labels);
@@ -131,28 +152,21 @@ impl Joiner {
                 self.graph.connect(group, account, Edge::selects(Relation::Member));
             }
         }
+        self.selection.account(&namespace, account);
     }
 
     /// If a group is one of service accounts, it has members.
     pub(super) fn take_members(&mut self, group: NodeIndex) {
-        if !self.relations.has(Relation::Member) {
-            return;
-        }
-        let name = self.graph.as_petgraph().node_weight(group).filter(|node| is_group(node));
-        let Some(name) = name.map(|node| node.name.clone()) else { return };
-        let all = self.graph.as_petgraph().node_indices();
-        let accounts = all.filter(|index| {
-            let namespace = self.account_in(*index);
-            namespace.is_some_and(|namespace| groups_of(&namespace).iter().any(|it| **it == *name))
-        });
-        for account in accounts.collect::<Vec<_>>() {
+        let node = self.graph.node(group).filter(|node| is_group(node));
+        let Some(node) = node.filter(|_| self.relations.has(Relation::Member)) else { return };
+        for account in self.selection.members(node.name()) {
             self.graph.connect(group, account, Edge::selects(Relation::Member));
         }
     }
 
     /// The namespace of a service account that is there.
     fn account_in(&self, index: NodeIndex) -> Option<Arc<str>> {
-        let node = self.graph.as_petgraph().node_weight(index)?;
+        let node = self.graph.node(index)?;
         let resource = &node.kind.resource;
         let is_one =
             resource.group.is_empty() && resource.kind == "ServiceAccount" && self.graph.is_listed(index);
@@ -170,8 +184,8 @@ fn is_group(node: &Node) -> bool {
 }
 
 fn groups_of(namespace: &str) -> [String; 3] {
-    let of_namespace = format!("system:serviceaccounts:{namespace}");
-    ["system:serviceaccounts".to_owned(), of_namespace, "system:authenticated".to_owned()]
+    let [all, authenticated] = OF_ALL.map(ToOwned::to_owned);
+    [all, authenticated, format!("{OF_NAMESPACE}{namespace}")]
 }
 
 #[cfg(test)]

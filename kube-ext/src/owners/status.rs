@@ -153,6 +153,15 @@ impl NodeStatus {
 }
 
 impl OwnerGraph {
+    pub(super) fn forget_statuses(&mut self) {
+        let nodes: Vec<_> = self.as_petgraph().node_indices().collect();
+        for index in nodes {
+            if let Some(node) = self.node_mut(index) {
+                node.status = None;
+            }
+        }
+    }
+
     /// Reads the [status](crate::owners::Node::status) of some objects as it is now: with one list of each of their kinds, of the namespace that they are in if
     /// they are in one. What could not be read, of which the status stays what it was.
     ///
@@ -189,32 +198,29 @@ impl OwnerGraph {
         let wanted: HashMap<&Uid, NodeIndex> = nodes
             .iter()
             .filter_map(|index| Some((&self.as_petgraph().node_weight(*index)?.uid, *index)))
+            .filter(|(uid, _)| !uid.is_empty())
             .collect();
         let reading = lists.into_iter().map(|list| statuses(list, &wanted));
         let read: Vec<_> = stream::iter(reading).buffer_unordered(builder.concurrency).collect().await;
         let mut gaps = Vec::new();
-        for result in read {
-            match result {
-                Ok(statuses) => {
-                    for (index, status) in statuses {
-                        if let Some(node) = self.node_mut(index) {
-                            node.status = Some(Box::new(status));
-                        }
-                    }
+        for (statuses, gap) in read {
+            for (index, status) in statuses {
+                if let Some(node) = self.node_mut(index) {
+                    node.status = Some(Box::new(status));
                 }
-                Err(gap) => gaps.push(gap),
             }
+            gaps.extend(gap);
         }
         gaps.sort_by(|one, other| one.what.cmp(&other.what));
         gaps
     }
 }
 
-/// The statuses of those objects of a list that are wanted.
+/// The statuses of those objects of a list that are wanted, and what is missing of it.
 async fn statuses(
     list: List,
     wanted: &HashMap<&Uid, NodeIndex>,
-) -> Result<HashMap<NodeIndex, NodeStatus>, Gap> {
+) -> (HashMap<NodeIndex, NodeStatus>, Option<Gap>) {
     let (kind, mut found, mut reading) = (list.kind.clone(), HashMap::new(), Reading::new(list));
     loop {
         let (next, page) = reading.page().await;
@@ -227,8 +233,8 @@ async fn statuses(
         });
         match turn {
             Turn::More | Turn::Anew => {}
-            Turn::Done(_) => return Ok(found),
-            Turn::Failed(cause) => return Err(reading.gap(cause)),
+            Turn::Done(_) => return (found, reading.narrowed()),
+            Turn::Failed(cause) => return (found, Some(reading.gap(cause))),
         }
     }
 }

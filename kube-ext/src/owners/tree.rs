@@ -11,7 +11,7 @@ use super::{
     node::{Node, Presence},
     status::NodeStatus,
 };
-use crate::time::Age;
+use crate::{columns::write_cell, time::Age};
 
 /// What an object owns, or its owners, as a table to print.
 ///
@@ -77,7 +77,7 @@ impl Tree<'_> {
         self
     }
 
-    /// With [relations](OwnerGraph::relations) behind what is owned, and the relations of what they lead to; upwards with those that
+    /// With [relations](OwnerGraph::relations) behind what is owned, but for those to something that is owned as well; and the relations of what they lead to; upwards with those that
     /// lead to it. What that owns is left out.
     ///
     /// ```
@@ -192,6 +192,13 @@ fn note(node: &Node, by: Option<&Edge>) -> Option<String> {
     }
 }
 
+/// A cell that does not command a terminal, as kubectl prints it: owner references may name anything.
+fn safe(cell: &str) -> String {
+    let mut safe = String::with_capacity(cell.len());
+    write_cell(cell, &mut safe);
+    safe
+}
+
 /// A line of the table.
 struct Row<'g> {
     index: NodeIndex,
@@ -222,7 +229,7 @@ impl fmt::Display for Tree<'_> {
                 cells.extend([ready.to_owned(), reason.to_owned(), health]);
             }
             cells.push(age);
-            cells
+            cells.iter().map(|cell| safe(cell)).collect()
         }));
         let mut widths = vec![0; table.first().map_or(0, Vec::len)];
         for row in &table {

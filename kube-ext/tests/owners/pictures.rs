@@ -429,3 +429,14 @@ async fn json_of_relations() {
     });
     assert_eq!(json!(edges.collect::<Vec<_>>()), expected);
 }
+
+#[tokio::test]
+async fn what_a_reference_names_does_not_command_a_terminal() {
+    let mut map = map(1, &[2]);
+    map.metadata.owner_references.as_mut().unwrap()[0].name = "\u{1b}[2Jgone\rno\nsecond line".to_owned();
+    let (_cluster, client) = cluster(vec![map]).await;
+    let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await.unwrap();
+    let text = graph.tree(graph.roots()[0]).to_string();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.contains("ConfigMap/^[[2Jgone...") && !text.contains('\u{1b}'), "{text}");
+}

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 /// Writes the first line of a cell, with dots for what follows it.
-pub(super) fn write_cut(cell: &str, text: &mut String) {
+pub(crate) fn write_cut(cell: &str, text: &mut String) {
     match cell.split_once(['\n', '\r', '\x0c']) {
         Some((line, _)) => {
             write_escaped(line, text);

@@ -9,7 +9,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex};
 use super::Joiner;
 use crate::owners::{
     claim::{Claim, Judgement},
-    edge::Edge,
+    edge::{Edge, Flaw},
     graph::place,
     kinds::{Catalog, Kind},
     node::{Node, Presence, Uid},
@@ -53,7 +53,9 @@ impl Joiner {
 
     /// Whether it matters to what is said of it what is served or listed.
     fn is_to_judge(&self, index: NodeIndex) -> bool {
-        !self.graph.is_listed(index) || self.conflicts.is_at(index)
+        // It may be said by a version that was not served for a while.
+        let is_unknown = |(edge, _)| self.edge(edge).is_some_and(|edge| edge.flaw == Some(Flaw::UnknownKind));
+        !self.graph.is_listed(index) || self.conflicts.is_at(index) || self.speech_of(index).any(is_unknown)
     }
 
     /// Where a claim leads, and as which edge.

@@ -44,7 +44,7 @@ pub(super) struct Joiner {
     pub(super) types: Types,
     pub(super) relations: Relations,
     /// Whether nodes have a status.
-    has_status: bool,
+    pub(super) has_status: bool,
     names: Names,
     conflicts: Conflicts,
     pub(super) selection: Selection,
@@ -87,9 +87,16 @@ impl Joiner {
 
     /// Nothing is known of a kind any more.
     pub(super) fn unlisted(&mut self, kind: &Kind) {
-        self.types.unlist(kind);
         self.leave_all(kind, |_| true);
-        self.judge_all();
+        if self.types.unlist(kind) {
+            self.judge_all();
+        }
+    }
+
+    /// Nothing is known of a kind that is not served any more: the rest is judged when all of them are known.
+    pub(super) fn forget(&mut self, kind: &Kind) {
+        self.leave_all(kind, |_| true);
+        self.types.unlist(kind);
     }
 
     /// An object is gone, as the server says.
@@ -106,7 +113,8 @@ impl Joiner {
         let is_of_kind = |node: &Node| node.presence == Presence::Listed && node.kind.is_same(kind);
         let gone = graph.node_indices().filter(|index| graph.node_weight(*index).is_some_and(is_of_kind));
         let gone: Vec<_> = gone.filter(|index| is_gone(*index)).collect();
-        for index in gone {
+        // The newest edges of a node are the first to be found.
+        for index in gone.into_iter().rev() {
             self.leave(index);
         }
     }
@@ -165,14 +173,21 @@ impl Joiner {
     }
 
     /// Takes what is new of an object that is known. Whether anything is.
-    fn update(&mut self, index: NodeIndex, node: Node) -> bool {
+    fn update(&mut self, index: NodeIndex, mut node: Node) -> bool {
         let Some(known) = self.node_at(index) else { return false };
-        let is_changed = *known != node;
-        if known.kind != node.kind {
-            self.restate(index, node);
-        } else if is_changed {
-            self.graph.replace(index, node);
+        if node.uid.is_empty() {
+            // It is made anew for each answer.
+            node.created = known.created;
         }
+        let is_other_kind = known.kind.resource != node.kind.resource;
+        if is_other_kind {
+            self.restate(index, node);
+            self.judge(index);
+            return true;
+        }
+        // A kind may be served with other verbs or names, which is no change of its objects.
+        let is_changed = Node { kind: node.kind.clone(), ..known.clone() } != node;
+        self.graph.replace(index, node);
         is_changed
     }
 
@@ -235,9 +250,7 @@ impl Joiner {
             self.identify(named);
             self.judge(named);
         }
-        if self.conflicts.is_at(index) {
-            self.identify(index);
-        }
+        self.identify(index);
         self.judge(index);
         self.judge_place(&node);
         self.tidy(index);
@@ -275,13 +288,15 @@ impl Joiner {
                 unclear.push(other);
             }
         }
-        for ((other, _), edges) in before {
-            for edge in edges {
-                is_changed = true;
-                let was_conflict = self.disconnect(edge);
-                if other != index {
-                    self.withdrawn(other, was_conflict);
-                }
+        let over =
+            before.into_iter().flat_map(|((other, _), edges)| edges.into_iter().map(move |it| (it, other)));
+        let mut over: Vec<_> = over.collect();
+        over.sort_unstable_by(|one, other| other.cmp(one));
+        for (edge, other) in over {
+            is_changed = true;
+            let was_conflict = self.disconnect(edge);
+            if other != index {
+                self.withdrawn(other, was_conflict);
             }
         }
         for other in unclear {
@@ -350,9 +365,9 @@ impl Joiner {
     }
 }
 
-/// Of two groups that serve an object, the first one has it.
-fn order(kind: &Kind) -> (&str, &str, &str) {
-    (&kind.resource.kind, &kind.resource.group, &kind.resource.plural)
+/// Of two groups that serve an object, the first one has it: Kubernetes' own before another that serves it again.
+fn order(kind: &Kind) -> (bool, &str, &str, &str) {
+    (!kind.is_own(), &kind.resource.kind, &kind.resource.group, &kind.resource.plural)
 }
 
 #[cfg(test)]

@@ -324,7 +324,7 @@ impl World {
                 self.tell(key, true, &object);
                 format!("mark {key:?}")
             }
-            (80..85, Some(key)) => {
+            (80..83, Some(key)) => {
                 // Of no account.
                 self.objects.get_mut(&key).unwrap()["metadata"]["annotations"] =
                     json!({"seen": self.rng.u8(..)});
@@ -334,7 +334,7 @@ impl World {
                 assert_eq!(self.joiner.changes.len(), before, "{:?}", self.joiner.changes);
                 format!("annotate {key:?}")
             }
-            (85, _) => {
+            (83..86, _) => {
                 self.is_newer = !self.is_newer;
                 if self.served.contains(&WIDGETS) {
                     self.lost.insert(WIDGETS);
