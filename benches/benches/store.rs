@@ -37,13 +37,13 @@ const KEEPERS: [&str; 2] = ["kube's `Store<Pod>`", "the same behind `relist()`"]
 
 /// A value that is different for each pod.
 fn hex(rng: &mut u64, digits: usize) -> String {
-    let mut text = String::new();
-    while text.len() < digits {
-        // Numbers in a row are told apart well enough by it (splitmix64).
+    // Numbers in a row are told apart well enough by it (splitmix64).
+    let mut next = || {
         *rng = rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (*rng ^ (*rng >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        text.push_str(&format!("{:016x}", mixed ^ (mixed >> 31)));
-    }
+        format!("{:016x}", mixed ^ (mixed >> 31))
+    };
+    let mut text: String = (0..digits.div_ceil(16)).map(|_| next()).collect();
     text.truncate(digits);
     text
 }

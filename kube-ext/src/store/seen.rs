@@ -41,7 +41,7 @@ impl Seen {
         self.hashes.dedup();
     }
 
-    /// SipHash twice, with keys that nobody else knows: no names can be chosen so that two are taken for one.
+    /// Twice the standard library's hash, `SipHash`, with keys that nobody else knows: no names can be chosen so that two are taken for one.
     fn hash(&self, object: &impl Lookup) -> u128 {
         let (namespace, name) = (object.namespace(), object.name());
         let half = |half: u8| u128::from(self.keys.hash_one((half, namespace.as_deref(), name.as_deref())));

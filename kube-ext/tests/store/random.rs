@@ -69,10 +69,11 @@ where
     K::DynamicType: Hash + Eq + Clone + Send + Sync,
 {
     fn feed(&mut self, event: Option<Event<K>>) {
-        let event = || event.clone().ok_or_else(error);
-        self.history.extend(words(&[event()]));
-        self.plain.feed(event());
-        self.relisted.feed(event());
+        let event = [event.ok_or_else(error)];
+        self.history.extend(words(&event));
+        let [event] = event;
+        self.plain.feed(event.as_ref().map(Clone::clone).map_err(|_| error()));
+        self.relisted.feed(event);
     }
 
     fn assert_equal(&self, a: &Contents, b: &Contents) {
