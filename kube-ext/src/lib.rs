@@ -23,6 +23,10 @@
     doc = "| the logs of many pods as one stream, each line once across reconnects | [`logs::LogExt`] | `runtime` |"
 )]
 #![cfg_attr(
+    feature = "runtime",
+    doc = "| a watch's store without a second copy while a list comes again; rows in it instead of objects | [`store::WatchEventsExt`] | `runtime` |"
+)]
+#![cfg_attr(
     feature = "client",
     doc = "| the owners of an object; who owns whom in a cluster, once or as it changes | [`owners::OwnersExt`], [`owners::OwnerGraph`] | `client` |"
 )]
@@ -81,6 +85,8 @@ pub mod pod;
 pub mod prelude;
 #[cfg(feature = "client")]
 mod server;
+#[cfg(feature = "runtime")]
+pub mod store;
 pub mod time;
 pub mod yaml;
 
@@ -110,6 +116,9 @@ mod guides {
     mod owners {}
     #[doc = include_str!("../../docs/pods.md")]
     mod pods {}
+    #[cfg(all(feature = "fake", feature = "runtime"))]
+    #[doc = include_str!("../../docs/store.md")]
+    mod store {}
     #[doc = include_str!("../../docs/time.md")]
     mod time {}
     #[doc = include_str!("../../docs/yaml.md")]

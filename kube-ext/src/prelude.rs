@@ -9,5 +9,7 @@ pub use crate::logs::LogExt;
 #[cfg(feature = "client")]
 pub use crate::owners::OwnersExt;
 pub use crate::pod::{ContainerExt, PodExt};
+#[cfg(feature = "runtime")]
+pub use crate::store::WatchEventsExt;
 pub use crate::time::TimeExt;
 pub use crate::yaml::Yaml;

@@ -46,5 +46,6 @@ mod real;
 mod real_pods;
 mod row;
 mod runtime;
+mod store;
 mod support;
 mod text;

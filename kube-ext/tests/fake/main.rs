@@ -38,5 +38,7 @@ mod random_pods;
 mod row;
 #[path = "../cluster/runtime.rs"]
 mod runtime;
+#[path = "../cluster/store.rs"]
+mod store;
 #[path = "../cluster/support.rs"]
 mod support;

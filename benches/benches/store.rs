@@ -1,0 +1,289 @@
+//! What a watch keeps: kube's `Store<Pod>` as it is, and the same behind `relist()`; at rest, and at the most while all is listed
+//! again.
+//!
+//! 20,000 pods on a `FakeCluster`. Each keeper is a process of its own.
+//!
+//! `cargo bench -p kube-ext-benches --bench store`; a number after `--` is that many pods.
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client,
+    runtime::{WatchStreamExt as _, reflector, watcher},
+};
+use kube_ext::{
+    fake::{Calls, FakeCluster, Fault},
+    store::WatchEventsExt as _,
+};
+use kube_ext_benches::process::{float, peak_of, resident_of};
+use serde_json::{Value, json};
+use tokio::{io::AsyncBufReadExt as _, runtime::Runtime};
+
+const PODS: usize = 20_000;
+/// What kube's watcher asks for at once.
+const PAGE: usize = 500;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Who keeps the pods; what the others are held against comes first.
+const KEEPERS: [&str; 2] = ["kube's `Store<Pod>`", "the same behind `relist()`"];
+
+/// A value that is different for each pod.
+fn hex(rng: &mut u64, digits: usize) -> String {
+    // Numbers in a row are told apart well enough by it (splitmix64).
+    let mut next = || {
+        *rng = rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*rng ^ (*rng >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        format!("{:016x}", mixed ^ (mixed >> 31))
+    };
+    let mut text: String = (0..digits.div_ceil(16)).map(|_| next()).collect();
+    text.truncate(digits);
+    text
+}
+
+fn uid(rng: &mut u64) -> String {
+    [8, 4, 4, 4, 12].map(|digits| hex(rng, digits)).join("-")
+}
+
+/// A container as a chart has it, with what the server adds.
+fn container(name: &str, rng: &mut u64) -> Value {
+    let variable = |number: usize| json!({"name": format!("{}_SETTING_{number}", name.to_uppercase()), "value": hex(rng, 24)});
+    let mut variables: Vec<Value> = (0..12).map(variable).collect();
+    for (variable, path) in
+        [("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace"), ("POD_IP", "status.podIP")]
+    {
+        let field = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
+        variables.push(json!({"name": variable, "valueFrom": field}));
+    }
+    let probe = |path: &str| {
+        json!({
+            "httpGet": {"path": path, "port": "http", "scheme": "HTTP"},
+            "initialDelaySeconds": 10, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3,
+        })
+    };
+    json!({
+        "name": name,
+        "image": format!("registry.example.com/team/{name}:1.{}", hex(rng, 6)),
+        "args": ["--listen=:8080", format!("--instance={}", hex(rng, 12)), "--log-format=json"],
+        "ports": [
+            {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": 9090, "protocol": "TCP"},
+        ],
+        "env": variables,
+        "resources": {"limits": {"cpu": "1", "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
+        "volumeMounts": [
+            {"name": "config", "mountPath": format!("/etc/{name}"), "readOnly": true},
+            {"name": "data", "mountPath": "/var/lib/data"},
+            {"name": "kube-api-access", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true},
+        ],
+        "livenessProbe": probe("/healthz"),
+        "readinessProbe": probe("/readyz"),
+        "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 5"]}}},
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "imagePullPolicy": "IfNotPresent",
+        "securityContext": {
+            "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+        },
+    })
+}
+
+fn status_of(container: &Value, rng: &mut u64) -> Value {
+    json!({
+        "name": container["name"], "image": container["image"],
+        "imageID": format!("registry.example.com/team/app@sha256:{}", hex(rng, 64)),
+        "containerID": format!("containerd://{}", hex(rng, 64)),
+        "ready": true, "started": true, "restartCount": 0, "lastState": {},
+        "state": {"running": {"startedAt": "2026-07-22T12:00:09Z"}},
+    })
+}
+
+/// The fields of an object, as a manager's set names them.
+fn fields_of(value: &Value) -> Value {
+    let named = |value: &Value| {
+        value.get("name").and_then(Value::as_str).map(|name| json!({"name": name}).to_string())
+    };
+    match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (format!("f:{name}"), fields_of(value))).collect()
+        }
+        Value::Array(items) => {
+            let items =
+                items.iter().filter_map(|item| Some((format!("k:{}", named(item)?), fields_of(item))));
+            std::iter::once((".".to_owned(), json!({}))).chain(items).collect()
+        }
+        _ => json!({}),
+    }
+}
+
+/// A pod of a Deployment, some 12 KB of JSON.
+fn pod(number: usize) -> Value {
+    let rng = &mut (number as u64 * 1000);
+    let app = format!("app-{}", number / 10);
+    let replica_set = format!("{app}-{}", &hex(&mut (number as u64 / 10), 10));
+    let containers: Vec<Value> =
+        ["app", "proxy", "exporter"].iter().take(2 + number % 2).map(|name| container(name, rng)).collect();
+    let statuses: Vec<Value> = containers.iter().map(|container| status_of(container, rng)).collect();
+    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": "2026-07-22T12:00:10Z"});
+    let conditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
+        .map(condition);
+    let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
+    let spec = json!({
+        "containers": containers,
+        "volumes": [
+            {"name": "config", "configMap": {"name": format!("{app}-config"), "defaultMode": 420}},
+            {"name": "data", "emptyDir": {}},
+            {"name": "kube-api-access", "projected": {"defaultMode": 420, "sources": [
+                {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            ]}},
+        ],
+        "restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "dnsPolicy": "ClusterFirst",
+        "serviceAccountName": app, "serviceAccount": app, "nodeName": format!("node-{}.example.com", number % 300),
+        "schedulerName": "default-scheduler", "priority": 0, "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority",
+        "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
+        "tolerations": [
+            {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
+            {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
+        ],
+    });
+    let status = json!({
+        "phase": "Running", "qosClass": "Burstable", "startTime": "2026-07-22T12:00:00Z", "conditions": conditions,
+        "hostIP": format!("192.168.{}.{}", number % 2, number % 300 / 2), "podIP": address, "podIPs": [{"ip": address}],
+        "containerStatuses": statuses,
+    });
+    let labels = json!({
+        "app.kubernetes.io/name": app, "app.kubernetes.io/instance": app, "app.kubernetes.io/managed-by": "Helm",
+        "pod-template-hash": hex(&mut (number as u64 / 10), 10),
+    });
+    let managed = |manager: &str, what: &str, value: &Value| {
+        json!({
+            "manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-07-22T12:00:00Z",
+            "fieldsType": "FieldsV1", "fieldsV1": {format!("f:{what}"): fields_of(value)},
+        })
+    };
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": format!("{replica_set}-{number}"), "namespace": format!("team-{}", number % 40), "uid": uid(rng),
+            "labels": labels,
+            "annotations": {"checksum/config": hex(rng, 64), "prometheus.io/scrape": "true", "prometheus.io/port": "9090"},
+            "ownerReferences": [{
+                "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": replica_set, "uid": uid(&mut (number as u64 / 10)),
+                "controller": true, "blockOwnerDeletion": true,
+            }],
+            "managedFields": [
+                managed("kube-controller-manager", "spec", &spec), managed("kubelet", "status", &status),
+            ],
+        },
+        "spec": spec, "status": status,
+    })
+}
+
+/// What a pod takes of those who keep them, each in a process of its own: at rest, and at the most while all are listed again.
+fn weigh(runtime: &Runtime, pods: usize) -> Result<()> {
+    let bytes: usize = (0..100).map(|number| pod(number * 7).to_string().len()).sum::<usize>() / 100;
+    let cluster = runtime.block_on(FakeCluster::builder().objects((0..pods).map(pod)).start())?;
+    let folder = env::temp_dir().join(format!("kube-ext-bench-store-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let kubeconfig = folder.join("kubeconfig");
+    fs::write(&kubeconfig, cluster.kubeconfig("default"))?;
+    println!("{pods} pods of {bytes} bytes of JSON; bytes for each:\n");
+    println!(
+        "| kept by | resident | at the peak of the first list | when all is listed again | ratio of that to rest |"
+    );
+    println!("| --- | --- | --- | --- | --- |");
+    for (number, name) in KEEPERS.iter().enumerate() {
+        let mut keeper = Command::new(env::current_exe()?)
+            .args(["keep", &number.to_string(), &pods.to_string()])
+            .env("KUBECONFIG", &kubeconfig)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(keeper.stdout.take().ok_or("no stdout")?).lines();
+        let first = lines.next().ok_or("no answer")??;
+        let before = cluster.requests().len();
+        let expired = cluster.faults().add(Calls::verb("watch").resource("pods").first(1), Fault::expired());
+        cluster.faults().restart();
+        // Once it watches again, the list is whole and in place.
+        let is_done = || {
+            let requests = cluster.requests();
+            let lists = requests.iter().skip(before).filter(|it| it.verb == "list").count();
+            lists >= pods.div_ceil(PAGE)
+                && requests.last().is_some_and(|it| it.verb == "watch" && it.status == Some(200))
+        };
+        while !is_done() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        expired.remove();
+        writeln!(keeper.stdin.take().ok_or("no stdin")?)?;
+        let again = lines.next().ok_or("no answer")??;
+        keeper.wait()?;
+        let of = |line: &str| line.split(' ').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>();
+        let ([rest, peak], [most]) = (&of(&first)?[..], &of(&again)?[..]) else {
+            return Err("too little".into());
+        };
+        println!("| {name} | {rest} | {peak} | {most} | {:.2} |", float(*most) / float(*rest));
+    }
+    fs::remove_dir_all(&folder)?;
+    println!();
+    Ok(())
+}
+
+/// Keeps them, says what that takes, and once more when it is asked.
+async fn keep(number: usize, pods: usize) -> Result<()> {
+    let client = Client::try_default().await?;
+    // What any connection takes is not a pod's.
+    client.apiserver_version().await?;
+    let before = resident_of("self").ok_or("unknown")?;
+    let each = |kib: u64| kib.saturating_sub(before) * 1024 / pods as u64;
+    let (store, writer) = reflector::store();
+    let watch = watcher(Api::<Pod>::all(client), watcher::Config::default()).default_backoff();
+    let mut changes = if number == 0 {
+        reflector(writer, watch).map(drop).boxed()
+    } else {
+        reflector(writer, watch.relist(store.clone())).map(drop).boxed()
+    };
+    while store.len() < pods {
+        changes.next().await.ok_or("the end")?;
+    }
+    let (rest, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
+    println!("{} {}", each(rest), each(peak));
+    // The peak from here on.
+    fs::write("/proc/self/clear_refs", "5")?;
+    let mut asked = tokio::io::BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        tokio::select! {
+            change = changes.next() => change.ok_or("the end")?,
+            line = asked.next_line() => {
+                line?;
+                if store.len() != pods {
+                    return Err(format!("{} of {pods}", store.len()).into());
+                }
+                println!("{}", each(peak_of("self").ok_or("unknown")?));
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let mut args = env::args().skip(1).filter(|arg| arg != "--bench");
+    let first = args.next();
+    if first.as_deref() == Some("keep") {
+        let mut number =
+            || Ok::<usize, Box<dyn std::error::Error + Send + Sync>>(args.next().ok_or("which?")?.parse()?);
+        let (which, pods) = (number()?, number()?);
+        return runtime.block_on(keep(which, pods));
+    }
+    let pods = first.map_or(Ok(PODS), |pods| pods.parse())?;
+    weigh(&runtime, pods)
+}
