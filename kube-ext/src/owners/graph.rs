@@ -24,7 +24,7 @@ use super::{
 /// Who owns whom: each object once, and an edge for each owner reference, from the owner to what it owns.
 ///
 /// It is loaded by [`OwnerGraph::builder`], from lists of metadata, and of whole objects where more was asked for, and joined by uid with the rules of the garbage collector. A
-/// reference that these rules do not honour is an edge with a [`Flaw`]; an owner that is not there is a node all the same, one for all
+/// reference that these rules do not honour is an edge with a [`Flaw`](crate::owners::Flaw); an owner that is not there is a node all the same, one for all
 /// who name it. What could not be listed is in [`gaps`](Self::gaps).
 ///
 /// The lists are of different moments: an object that comes while they are made may be in it without its owner.
