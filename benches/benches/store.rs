@@ -55,13 +55,9 @@ fn uid(rng: &mut u64) -> String {
 /// A container as a chart has it, with what the server adds.
 fn container(name: &str, rng: &mut u64) -> Value {
     let variable = |number: usize| json!({"name": format!("{}_SETTING_{number}", name.to_uppercase()), "value": hex(rng, 24)});
-    let mut variables: Vec<Value> = (0..12).map(variable).collect();
-    for (variable, path) in
-        [("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace"), ("POD_IP", "status.podIP")]
-    {
-        let field = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
-        variables.push(json!({"name": variable, "valueFrom": field}));
-    }
+    let mut variables: Vec<Value> = (0..5).map(variable).collect();
+    let field = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}});
+    variables.push(json!({"name": "POD_IP", "valueFrom": field}));
     let probe = |path: &str| {
         json!({
             "httpGet": {"path": path, "port": "http", "scheme": "HTTP"},
@@ -85,7 +81,6 @@ fn container(name: &str, rng: &mut u64) -> Value {
         ],
         "livenessProbe": probe("/healthz"),
         "readinessProbe": probe("/readyz"),
-        "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 5"]}}},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
         "imagePullPolicy": "IfNotPresent",
