@@ -41,8 +41,8 @@ const DISCOVERY: &str = "discovery";
 
 /// A graph that is kept as things are on the server, and a stream of its changes: [`OwnerGraph::follow`].
 ///
-/// Each change is that of the graph as [`graph`](Self::graph) has it then. Nothing happens to it but when the stream is asked for the next
-/// one. It does not end: what goes wrong is in [`OwnerGraph::gaps`], and is tried again.
+/// [`graph`](Self::graph) has each change when it is told, and those that came with it, as in a page of a list, as well. Nothing happens to it but
+/// when the stream is asked for the next one. It does not end: what goes wrong is in [`OwnerGraph::gaps`], and is tried again.
 ///
 /// # Cancel safety
 /// If the future of a next change is dropped, nothing is lost. If this is, nothing is left.
