@@ -130,7 +130,7 @@ pub trait WatchEventsExt<K>: private::Sealed<K> + Stream<Item = watcher::Result<
     ///
     /// use futures::StreamExt;
     /// use k8s_openapi::api::core::v1::Pod;
-    /// use kube::{Api, runtime::{reflector::{self, Lookup, reflector}, watcher}};
+    /// use kube::{Api, runtime::{WatchStreamExt, reflector::{self, Lookup, reflector}, watcher}};
     /// use kube_ext::store::WatchEventsExt;
     ///
     /// #[derive(Clone)]
@@ -153,7 +153,7 @@ pub trait WatchEventsExt<K>: private::Sealed<K> + Stream<Item = watcher::Result<
     /// }
     ///
     /// let (rows, writer) = reflector::store::<Row>();
-    /// let events = watcher(Api::<Pod>::all(client), watcher::Config::default()).map_events(|pod| Row {
+    /// let events = watcher(Api::<Pod>::all(client), watcher::Config::default()).default_backoff().map_events(|pod| Row {
     ///     namespace: pod.metadata.namespace,
     ///     name: pod.metadata.name,
     ///     node: pod.spec.and_then(|spec| spec.node_name),

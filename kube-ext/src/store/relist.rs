@@ -20,15 +20,17 @@ use super::seen::Seen;
 ///
 /// The first list passes as it is, so that the store gets ready. In each later one, `InitApply` becomes `Apply`, and `InitDone` a `Delete`
 /// of each object that the store has and the list has not, as the store has it; `Init` and `InitDone` themselves are not passed on. All
-/// else passes as it is, errors too. When no list is under way, the store has what it would have without this. While one is, it has new objects beside old ones;
-/// kube puts all new ones in place at once. What was there before and is listed is there all the time.
+/// else passes as it is, errors too.
+///
+/// When no list is under way, the store has what it would have without this. While one is, it has new objects beside old ones; kube
+/// puts all new ones in place at once. What was there before and is listed is there all the time.
 ///
 /// A list that ends with an error and begins anew deletes nothing; only one that is whole does. An object that was deleted and created
 /// again with the same name takes the place of the old one, without a `Delete`, as it does in kube's own store.
 ///
 /// The `store` is to be that of the writer that these events are for, and between the two may be nothing that holds events back or
-/// changes names: what is gone is known by what the store has when the list ends. One that is written from elsewhere, too, loses what is not
-/// listed here.
+/// changes names: what is gone is known by what the store has when the list ends. One that is written from elsewhere, too, loses what
+/// is not listed here.
 ///
 /// Those who read on, a controller or a second store, see objects that vanished while nobody watched as `Delete`, which kube's
 /// own list does not tell them. Lists that come again they do not see.
