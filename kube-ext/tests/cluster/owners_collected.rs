@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use crate::{cluster::Cluster, support::TestNamespace};
 
 const CHILDREN: usize = 120;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const HELD: &str = "kube-ext.local/held";
 
 /// What can be said of an owner, right or wrong.
