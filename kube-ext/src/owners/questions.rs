@@ -212,7 +212,7 @@ impl OwnerGraph {
     /// }
     /// ```
     pub fn path(&self, owner: NodeIndex, dependent: NodeIndex) -> Option<Vec<NodeIndex>> {
-        self.as_petgraph().node_weight(owner)?;
+        self.node(owner)?;
         let owning = EdgeFiltered::from_fn(self.as_petgraph(), |edge| is_reference(*edge.weight()));
         astar(&owning, owner, |index| index == dependent, |_| 1, |_| 0).map(|(_, path)| path)
     }
@@ -226,7 +226,7 @@ impl OwnerGraph {
     /// }
     /// ```
     pub fn depth(&self, index: NodeIndex) -> Option<usize> {
-        self.as_petgraph().node_weight(index)?;
+        self.node(index)?;
         let (mut seen, mut level, mut depth) = (HashSet::from([index]), vec![index], 0);
         while !level.is_empty() {
             let mut above = Vec::new();

@@ -63,16 +63,17 @@ pub struct NodeCondition {
 impl NodeStatus {
     /// Of a whole object, with its type.
     pub(super) fn new(kind: &Kind, object: &Value, now: DateTime<Utc>) -> Self {
-        let (ready, text) = words(&kind.resource.group, &kind.resource.kind, object);
+        let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+        let conditions: Box<[_]> = conditions.into_iter().flatten().filter_map(condition).collect();
+        let (ready, text) = words(&kind.resource.group, &kind.resource.kind, object, &conditions);
         let (health, message) = match health::of(object, now) {
             Ok(report) => (report.status, report.message),
             Err(error) => (Status::Unknown, error.to_string()),
         };
-        let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
         Self {
             ready: ready.map(Into::into),
             text: text.map(Into::into),
-            conditions: conditions.into_iter().flatten().filter_map(condition).collect(),
+            conditions,
             health,
             message: message.into(),
         }
@@ -186,7 +187,7 @@ impl OwnerGraph {
         let nodes: HashSet<_> = nodes.into_iter().filter(|index| self.is_listed(*index)).collect();
         let mut lists: Vec<List> = Vec::new();
         for kind in &catalog.preferred {
-            let of_kind = nodes.iter().filter_map(|index| self.as_petgraph().node_weight(*index));
+            let of_kind = nodes.iter().filter_map(|index| self.node(*index));
             let spaces: HashSet<_> =
                 of_kind.filter(|node| node.kind.is_same(kind)).map(|node| node.namespace.clone()).collect();
             let mut spaces = spaces.into_iter();
@@ -197,7 +198,7 @@ impl OwnerGraph {
         }
         let wanted: HashMap<&Uid, NodeIndex> = nodes
             .iter()
-            .filter_map(|index| Some((&self.as_petgraph().node_weight(*index)?.uid, *index)))
+            .filter_map(|index| Some((&self.node(*index)?.uid, *index)))
             .filter(|(uid, _)| !uid.is_empty())
             .collect();
         let reading = lists.into_iter().map(|list| statuses(list, &wanted));
@@ -246,7 +247,12 @@ fn condition(condition: &Value) -> Option<NodeCondition> {
 }
 
 /// READY and STATUS.
-fn words(group: &str, kind: &str, object: &Value) -> (Option<String>, Option<String>) {
+fn words(
+    group: &str,
+    kind: &str,
+    object: &Value,
+    conditions: &[NodeCondition],
+) -> (Option<String>, Option<String>) {
     let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
     let of = |ready, wanted| {
         (Some(format!("{}/{}", number(ready).unwrap_or_default(), number(wanted).unwrap_or_default())), None)
@@ -267,15 +273,13 @@ fn words(group: &str, kind: &str, object: &Value) -> (Option<String>, Option<Str
                 (None, Some(at_once)) if at_once > 1 => format!("{succeeded}/1 of {at_once}"),
                 (None, _) => format!("{succeeded}/1"),
             };
-            (Some(completions), Some(job(object).to_owned()))
+            (Some(completions), Some(job(object, conditions).to_owned()))
         }
         _ => (None, None),
     }
 }
 
-fn job(object: &Value) -> &'static str {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    let conditions: Vec<_> = conditions.into_iter().flatten().filter_map(condition).collect();
+fn job(object: &Value, conditions: &[NodeCondition]) -> &'static str {
     let has = |type_: &&str| conditions.iter().any(|it| it.type_ == *type_ && it.status == "True");
     let is_deleting = object.pointer("/metadata/deletionTimestamp").is_some_and(|it| !it.is_null());
     let ended = ["Complete", "Failed"].into_iter().find(has);

@@ -127,7 +127,7 @@ impl Tree<'_> {
         let mut seen = HashSet::new();
         let mut waiting = vec![Line { index: self.root, before: String::new(), branch: "", by: None }];
         while let Some(Line { index, before, branch, by }) = waiting.pop() {
-            let Some(node) = self.graph.as_petgraph().node_weight(index) else { continue };
+            let Some(node) = self.graph.node(index) else { continue };
             let below = self.below(index, by);
             // What a relation leads to is shown without what it owns.
             let is_new = below.is_empty() || seen.insert((index, by.and_then(Edge::relation).is_some()));

@@ -91,7 +91,7 @@ impl Joiner {
         let known = self
             .graph
             .all_at(place(&node))
-            .find(|index| self.node_at(*index).is_some_and(Node::is_known_by_name));
+            .find(|index| self.graph.node(*index).is_some_and(Node::is_known_by_name));
         known.unwrap_or_else(|| {
             let index = self.graph.add(node);
             self.take_members(index);
@@ -121,7 +121,7 @@ impl Joiner {
     fn judgement(&self, claim: &Claim, index: NodeIndex) -> Judgement {
         #[cfg(test)]
         self.judgements.set(self.judgements.get() + 1);
-        let (Some(node), Some(of)) = (self.node_at(index), self.types.get(claim.of)) else {
+        let (Some(node), Some(of)) = (self.graph.node(index), self.types.get(claim.of)) else {
             return Judgement::default();
         };
         let is_it = node.presence == Presence::Listed && !(claim.edge.is_by_uid && claim.uid.is_empty());
@@ -185,7 +185,7 @@ impl Joiner {
 
     /// Whether a claim is of another kind, name or namespace than what it leads to.
     fn is_conflict(&self, claim: &Claim, to: NodeIndex) -> bool {
-        let (Some(of), Some(node)) = (self.types.get(claim.of), self.node_at(to)) else { return false };
+        let (Some(of), Some(node)) = (self.types.get(claim.of), self.graph.node(to)) else { return false };
         let (one, other) = (&of.kind.resource, &node.kind.resource);
         let is_it = one.api_version == other.api_version
             && one.kind == other.kind
@@ -211,7 +211,7 @@ impl Joiner {
             };
             key(one).cmp(&key(other))
         });
-        let (Some((kind, namespace, name)), Some(node)) = (first, self.node_at(index)) else { return };
+        let (Some((kind, namespace, name)), Some(node)) = (first, self.graph.node(index)) else { return };
         if (kind, &namespace, name) != (&node.kind, &node.namespace, &*node.name) {
             let node = Node { kind: kind.clone(), namespace, name: name.into(), ..node.clone() };
             self.restate(index, node);

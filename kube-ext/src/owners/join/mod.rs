@@ -87,16 +87,15 @@ impl Joiner {
 
     /// Nothing is known of a kind any more.
     pub(super) fn unlisted(&mut self, kind: &Kind) {
-        self.leave_all(kind, |_| true);
-        if self.types.unlist(kind) {
+        if self.forget(kind) {
             self.judge_all();
         }
     }
 
-    /// Nothing is known of a kind that is not served any more: the rest is judged when all of them are known.
-    pub(super) fn forget(&mut self, kind: &Kind) {
+    /// The same, where the rest is judged later. Whether it was listed.
+    pub(super) fn forget(&mut self, kind: &Kind) -> bool {
         self.leave_all(kind, |_| true);
-        self.types.unlist(kind);
+        self.types.unlist(kind)
     }
 
     /// An object is gone, as the server says.
@@ -111,7 +110,7 @@ impl Joiner {
     pub(super) fn leave_all(&mut self, kind: &Kind, is_gone: impl Fn(NodeIndex) -> bool) {
         let graph = self.graph.as_petgraph();
         let is_of_kind = |node: &Node| node.presence == Presence::Listed && node.kind.is_same(kind);
-        let gone = graph.node_indices().filter(|index| graph.node_weight(*index).is_some_and(is_of_kind));
+        let gone = graph.node_indices().filter(|index| self.graph.node(*index).is_some_and(is_of_kind));
         let gone: Vec<_> = gone.filter(|index| is_gone(*index)).collect();
         // The newest edges of a node are the first to be found.
         for index in gone.into_iter().rev() {
@@ -156,7 +155,7 @@ impl Joiner {
         let known =
             if node.uid.is_empty() { self.graph.at(place(node)) } else { self.graph.by_uid(&node.uid) };
         let index = known.filter(|index| self.graph.is_listed(*index))?;
-        Some((index, self.node_at(index)?.kind.clone()))
+        Some((index, self.graph.node(index)?.kind.clone()))
     }
 
     fn node(&mut self, kind: &Arc<Kind>, object: Metadata<'_>) -> Node {
@@ -174,7 +173,7 @@ impl Joiner {
 
     /// Takes what is new of an object that is known. Whether anything is.
     fn update(&mut self, index: NodeIndex, mut node: Node) -> bool {
-        let Some(known) = self.node_at(index) else { return false };
+        let Some(known) = self.graph.node(index) else { return false };
         if node.uid.is_empty() {
             // It is made anew for each answer.
             node.created = known.created;
@@ -186,8 +185,12 @@ impl Joiner {
             return true;
         }
         // A kind may be served with other verbs or names, which is no change of its objects.
-        let is_changed = Node { kind: node.kind.clone(), ..known.clone() } != node;
-        self.graph.replace(index, node);
+        let kind = std::mem::replace(&mut node.kind, known.kind.clone());
+        let is_changed = *known != node;
+        if is_changed || known.kind != kind {
+            node.kind = kind;
+            self.graph.replace(index, node);
+        }
         is_changed
     }
 
@@ -207,20 +210,20 @@ impl Joiner {
             }
         }
         self.judge(index);
-        if let Some(node) = self.node_at(index).cloned() {
+        if let Some(node) = self.graph.node(index).cloned() {
             self.judge_place(&node);
         }
         self.join_groups(index);
     }
 
     fn others_at(&self, index: NodeIndex) -> Vec<NodeIndex> {
-        let all = self.node_at(index).map(|node| self.graph.all_at(place(node)));
+        let all = self.graph.node(index).map(|node| self.graph.all_at(place(node)));
         all.into_iter().flatten().filter(|other| *other != index).collect()
     }
 
     /// Takes an object away.
     pub(super) fn leave(&mut self, index: NodeIndex) {
-        let Some(node) = self.node_at(index).cloned() else { return };
+        let Some(node) = self.graph.node(index).cloned() else { return };
         for (edge, other) in self.said_by(index) {
             let was_conflict = self.disconnect(edge);
             if other != index {
@@ -243,7 +246,7 @@ impl Joiner {
         if said.iter().any(|edge| self.edge(*edge).is_some_and(|edge| !edge.is_by_uid)) {
             // What has its name is another one, if it comes. It may be known by its name alone itself, if it has no uid.
             let mut others = self.others_at(index).into_iter();
-            let known = others.find(|other| self.node_at(*other).is_some_and(Node::is_known_by_name));
+            let known = others.find(|other| self.graph.node(*other).is_some_and(Node::is_known_by_name));
             let named =
                 known.unwrap_or_else(|| self.named(node.kind.clone(), node.namespace.clone(), &node.name));
             self.lead_by_name(index, named);
@@ -259,7 +262,7 @@ impl Joiner {
 
     /// Takes an object's word. Whether it is another one than before.
     fn say(&mut self, index: NodeIndex, said: Said) -> bool {
-        let namespace = self.node_at(index).and_then(|node| node.namespace.clone());
+        let namespace = self.graph.node(index).and_then(|node| node.namespace.clone());
         let mut before: HashMap<(NodeIndex, Edge), Vec<EdgeIndex>> = HashMap::new();
         for (edge, other) in self.said_by(index) {
             if let Some(weight) = self.edge(edge) {
@@ -325,10 +328,6 @@ impl Joiner {
     pub(super) fn disconnect(&mut self, edge: EdgeIndex) -> bool {
         self.graph.disconnect(edge);
         self.conflicts.remove(edge)
-    }
-
-    fn node_at(&self, index: NodeIndex) -> Option<&Node> {
-        self.graph.as_petgraph().node_weight(index)
     }
 
     fn edges(&self, index: NodeIndex) -> Vec<EdgeIndex> {
