@@ -7,9 +7,10 @@
 //! `cargo bench -p kube-ext-benches --bench owners`, on a cluster that nobody else asks for anything: `.ci/cluster/up api`.
 
 use std::{
+    cell::Cell,
     env, fs,
-    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
+    pin::pin,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -30,16 +31,16 @@ use kube::{
     runtime::{WatchStreamExt as _, reflector, watcher},
 };
 use kube_ext::{
-    fake::{Calls, FakeCluster, Fault},
-    owners::{OwnerGraph, Relation},
+    fake::FakeCluster,
+    owners::{Follow, OwnerGraph, Relation},
 };
 use kube_ext_benches::{
-    namespace,
+    keeper, namespace,
     process::{float, median, peak_of, processor_time_of_children, program, resident_of},
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
 };
@@ -374,44 +375,8 @@ fn weigh(runtime: &Runtime) -> Result<()> {
         })
     });
     let cluster = runtime.block_on(FakeCluster::builder().objects(maps).start())?;
-    let folder = env::temp_dir().join(format!("kube-ext-bench-owners-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let kubeconfig = folder.join("kubeconfig");
-    fs::write(&kubeconfig, cluster.kubeconfig("default"))?;
     println!("{NODES} objects, each with an owner, without managed fields; bytes for each:\n");
-    println!(
-        "| kept by | resident | at the peak of the first list | when all is listed again | ratio of that to rest |"
-    );
-    println!("| --- | --- | --- | --- | --- |");
-    for (number, name) in KEEPERS.iter().enumerate() {
-        let mut keeper = Command::new(env::current_exe()?)
-            .args(["keep", &number.to_string()])
-            .env("KUBECONFIG", &kubeconfig)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(keeper.stdout.take().ok_or("no stdout")?).lines();
-        let first = lines.next().ok_or("no answer")??;
-        let before = cluster.requests().len();
-        cluster.faults().add(Calls::verb("watch").resource("configmaps").nth(1), Fault::expired());
-        cluster.faults().restart();
-        let pages = || cluster.requests().iter().skip(before).filter(|it| it.verb == "list").count();
-        while pages() < NODES.div_ceil(500) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::thread::sleep(Duration::from_secs(1));
-        writeln!(keeper.stdin.take().ok_or("no stdin")?)?;
-        let again = lines.next().ok_or("no answer")??;
-        keeper.wait()?;
-        let of = |line: &str| line.split(' ').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>();
-        let ([rest, peak], [most]) = (&of(&first)?[..], &of(&again)?[..]) else {
-            return Err("too little".into());
-        };
-        println!("| {name} | {rest} | {peak} | {most} | {:.2} |", float(*most) / float(*rest));
-    }
-    fs::remove_dir_all(&folder)?;
-    println!();
-    Ok(())
+    keeper::compare(&cluster, "configmaps", NODES, &KEEPERS)
 }
 
 /// Keeps them, says what that takes, and once more when it is asked.
@@ -420,52 +385,39 @@ async fn keep(number: usize) -> Result<()> {
     // What any connection takes is not an object's.
     OwnerGraph::builder(client.clone()).kinds(["secrets"]).load().await?;
     let before = resident_of("self").ok_or("unknown")?;
-    let each = |kib: u64| kib.saturating_sub(before) * 1024 / NODES as u64;
-    let mut changes = if number == 0 {
-        let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?;
-        graph.follow().map(drop).boxed()
-    } else {
-        let (store, writer) = reflector::store();
-        let maps = Api::<PartialObjectMeta<ConfigMap>>::default_namespaced(client);
-        let watch = watcher(maps, watcher::Config::default()).default_backoff();
-        let mut changes = reflector(writer, watch).map(drop).boxed();
-        while store.len() < NODES {
-            changes.next().await.ok_or("the end")?;
-        }
-        changes
-    };
-    let (rest, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
-    println!("{} {}", each(rest), each(peak));
-    // The peak from here on.
-    fs::write("/proc/self/clear_refs", "5")?;
-    let mut asked = tokio::io::BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        tokio::select! {
-            change = changes.next() => change.ok_or("the end")?,
-            line = asked.next_line() => {
-                line?;
-                println!("{}", each(peak_of("self").ok_or("unknown")?));
-                return Ok(());
-            }
-        }
+    if number == 0 {
+        let follow = OwnerGraph::builder(client).kinds(["configmaps"]).load().await?.follow();
+        let count = |follow: &Follow| follow.graph().as_petgraph().node_count();
+        let kept = Cell::new(count(&follow));
+        let changes = stream::unfold(follow, |mut follow| async {
+            follow.next().await?;
+            kept.set(count(&follow));
+            Some(((), follow))
+        });
+        return keeper::keep(before, NODES, pin!(changes), || kept.get()).await;
     }
+    let (store, writer) = reflector::store();
+    let maps = Api::<PartialObjectMeta<ConfigMap>>::default_namespaced(client);
+    let watch = watcher(maps, watcher::Config::default()).default_backoff();
+    let mut changes = reflector(writer, watch).map(drop).boxed();
+    while store.len() < NODES {
+        changes.next().await.ok_or("the end")?;
+    }
+    keeper::keep(before, NODES, changes, || store.len()).await
 }
 
 fn main() -> Result<()> {
     let runtime = Runtime::new()?;
+    if let Some((number, _)) = keeper::asked()? {
+        return runtime.block_on(keep(number));
+    }
     let mut args = env::args().skip(1);
-    match args.next().as_deref() {
-        Some("side") => {
-            let side: usize = args.next().ok_or("which side?")?.parse()?;
-            let (side, namespace) =
-                (Side::ALL.get(side).ok_or("no such side")?, args.next().ok_or("where?")?);
-            let found =
-                runtime.block_on(async { side.run(Client::try_default().await?, &namespace).await })?;
-            println!("{found}");
-            return Ok(());
-        }
-        Some("keep") => return runtime.block_on(keep(args.next().ok_or("which?")?.parse()?)),
-        _ => {}
+    if args.next().as_deref() == Some("side") {
+        let side: usize = args.next().ok_or("which side?")?.parse()?;
+        let (side, namespace) = (Side::ALL.get(side).ok_or("no such side")?, args.next().ok_or("where?")?);
+        let found = runtime.block_on(async { side.run(Client::try_default().await?, &namespace).await })?;
+        println!("{found}");
+        return Ok(());
     }
     let measured = runtime.block_on(async {
         let client = Client::try_default().await?;

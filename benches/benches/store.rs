@@ -5,12 +5,7 @@
 //!
 //! `cargo bench -p kube-ext-benches --bench store`; a number after `--` is that many pods.
 
-use std::{
-    env, fs,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::env;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
@@ -18,17 +13,12 @@ use kube::{
     Api, Client,
     runtime::{WatchStreamExt as _, reflector, watcher},
 };
-use kube_ext::{
-    fake::{Calls, FakeCluster, Fault},
-    store::WatchEventsExt as _,
-};
-use kube_ext_benches::process::{float, peak_of, resident_of};
+use kube_ext::{fake::FakeCluster, store::WatchEventsExt as _};
+use kube_ext_benches::{keeper, process::resident_of};
 use serde_json::{Value, json};
-use tokio::{io::AsyncBufReadExt as _, runtime::Runtime};
+use tokio::runtime::Runtime;
 
 const PODS: usize = 20_000;
-/// What kube's watcher asks for at once.
-const PAGE: usize = 500;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -186,50 +176,8 @@ fn pod(number: usize) -> Value {
 fn weigh(runtime: &Runtime, pods: usize) -> Result<()> {
     let bytes: usize = (0..100).map(|number| pod(number * 7).to_string().len()).sum::<usize>() / 100;
     let cluster = runtime.block_on(FakeCluster::builder().objects((0..pods).map(pod)).start())?;
-    let folder = env::temp_dir().join(format!("kube-ext-bench-store-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let kubeconfig = folder.join("kubeconfig");
-    fs::write(&kubeconfig, cluster.kubeconfig("default"))?;
     println!("{pods} pods of {bytes} bytes of JSON; bytes for each:\n");
-    println!(
-        "| kept by | resident | at the peak of the first list | when all is listed again | ratio of that to rest |"
-    );
-    println!("| --- | --- | --- | --- | --- |");
-    for (number, name) in KEEPERS.iter().enumerate() {
-        let mut keeper = Command::new(env::current_exe()?)
-            .args(["keep", &number.to_string(), &pods.to_string()])
-            .env("KUBECONFIG", &kubeconfig)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(keeper.stdout.take().ok_or("no stdout")?).lines();
-        let first = lines.next().ok_or("no answer")??;
-        let before = cluster.requests().len();
-        let expired = cluster.faults().add(Calls::verb("watch").resource("pods").first(1), Fault::expired());
-        cluster.faults().restart();
-        // Once it watches again, the list is whole and in place.
-        let is_done = || {
-            let requests = cluster.requests();
-            let lists = requests.iter().skip(before).filter(|it| it.verb == "list").count();
-            lists >= pods.div_ceil(PAGE)
-                && requests.last().is_some_and(|it| it.verb == "watch" && it.status == Some(200))
-        };
-        while !is_done() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        expired.remove();
-        writeln!(keeper.stdin.take().ok_or("no stdin")?)?;
-        let again = lines.next().ok_or("no answer")??;
-        keeper.wait()?;
-        let of = |line: &str| line.split(' ').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>();
-        let ([rest, peak], [most]) = (&of(&first)?[..], &of(&again)?[..]) else {
-            return Err("too little".into());
-        };
-        println!("| {name} | {rest} | {peak} | {most} | {:.2} |", float(*most) / float(*rest));
-    }
-    fs::remove_dir_all(&folder)?;
-    println!();
-    Ok(())
+    keeper::compare(&cluster, "pods", pods, &KEEPERS)
 }
 
 /// Keeps them, says what that takes, and once more when it is asked.
@@ -238,7 +186,6 @@ async fn keep(number: usize, pods: usize) -> Result<()> {
     // What any connection takes is not a pod's.
     client.apiserver_version().await?;
     let before = resident_of("self").ok_or("unknown")?;
-    let each = |kib: u64| kib.saturating_sub(before) * 1024 / pods as u64;
     let (store, writer) = reflector::store();
     let watch = watcher(Api::<Pod>::all(client), watcher::Config::default()).default_backoff();
     let mut changes = if number == 0 {
@@ -249,36 +196,14 @@ async fn keep(number: usize, pods: usize) -> Result<()> {
     while store.len() < pods {
         changes.next().await.ok_or("the end")?;
     }
-    let (rest, peak) = resident_of("self").zip(peak_of("self")).ok_or("unknown")?;
-    println!("{} {}", each(rest), each(peak));
-    // The peak from here on.
-    fs::write("/proc/self/clear_refs", "5")?;
-    let mut asked = tokio::io::BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        tokio::select! {
-            change = changes.next() => change.ok_or("the end")?,
-            line = asked.next_line() => {
-                line?;
-                if store.len() != pods {
-                    return Err(format!("{} of {pods}", store.len()).into());
-                }
-                println!("{}", each(peak_of("self").ok_or("unknown")?));
-                return Ok(());
-            }
-        }
-    }
+    keeper::keep(before, pods, changes, || store.len()).await
 }
 
 fn main() -> Result<()> {
     let runtime = Runtime::new()?;
-    let mut args = env::args().skip(1).filter(|arg| arg != "--bench");
-    let first = args.next();
-    if first.as_deref() == Some("keep") {
-        let mut number =
-            || Ok::<usize, Box<dyn std::error::Error + Send + Sync>>(args.next().ok_or("which?")?.parse()?);
-        let (which, pods) = (number()?, number()?);
-        return runtime.block_on(keep(which, pods));
+    if let Some((number, pods)) = keeper::asked()? {
+        return runtime.block_on(keep(number, pods));
     }
-    let pods = first.map_or(Ok(PODS), |pods| pods.parse())?;
+    let pods = env::args().skip(1).find(|arg| arg != "--bench").map_or(Ok(PODS), |pods| pods.parse())?;
     weigh(&runtime, pods)
 }

@@ -1,5 +1,6 @@
 //! Two ways to do the same work, timed in turn in one run, so that the ratio holds on a machine whose speed drifts.
 
+pub mod keeper;
 pub mod namespace;
 pub mod process;
 
