@@ -183,6 +183,8 @@ impl Attach {
 #[derive(Debug)]
 #[must_use = "dropping it ends the attachment"]
 pub struct Attached {
+    // Before the rest, as in `Child`.
+    pub(super) session: Session,
     /// Where the process reads, if [`stdin`](Attach::stdin) was piped.
     pub stdin: Option<ChildStdin>,
     /// What it writes; with a terminal, all that it writes.
@@ -190,7 +192,6 @@ pub struct Attached {
     /// What it writes to stderr, unless it has a terminal.
     pub stderr: Option<ChildStderr>,
     tty: bool,
-    pub(super) session: Session,
 }
 
 impl Attached {

@@ -83,6 +83,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// The task may be at work, and goes on until it waits next: what it gets to see until then does not count.
+    fn drop(&mut self) {
+        self.pipes.end(Err(self.error(Cause::Killed)));
+    }
+}
+
 /// A process that runs in a container, as [`Command::spawn`](super::Command::spawn) started it.
 ///
 /// Its streams are there to be taken, as those of `tokio::process::Child`. Both outputs come through one connection: one that
@@ -122,13 +129,14 @@ impl Session {
 #[derive(Debug)]
 #[must_use = "dropping it closes the connection to the process"]
 pub struct Child {
+    // Before the rest: the end of stdin that comes with a drop must not reach the process as one that was meant.
+    pub(super) session: Session,
     /// Where the process reads, if [`stdin`](super::Command::stdin) was piped.
     pub stdin: Option<ChildStdin>,
     /// What it writes, unless it goes nowhere; with a terminal, all that it writes.
     pub stdout: Option<ChildStdout>,
     /// What it writes to stderr, unless it goes nowhere or the process has a terminal.
     pub stderr: Option<ChildStderr>,
-    pub(super) session: Session,
 }
 
 impl Child {

@@ -256,11 +256,11 @@ impl Pipes {
         Poll::Pending
     }
 
-    /// Nothing more will be written, and who did waits no longer.
+    /// Nothing more will be written, and who did waits no longer. Behind the end, nobody is to be told.
     pub(super) fn close_input(&self) {
         let input = &mut self.state().input;
         input.writer = None;
-        if input.end == End::Open {
+        if input.end == End::Open && self.ending.borrow().is_none() {
             input.end = End::Closed;
             self.outgoing.notify_one();
         }

@@ -150,3 +150,21 @@ async fn the_end_of_a_terminals_stdin() {
     let error = within(attached.wait()).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::NoEndOfStdin), "{error}");
 }
+
+/// The end of stdin that comes with a drop is none: nobody is told that all went well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_dropped_did_not_end() {
+    let cluster = FakeCluster::builder().objects([pod("web")]).start().await.unwrap();
+    cluster.container("default", "web", "app").on_attach(async |mut process| {
+        let _ = tokio::io::copy(&mut process.stdin, &mut tokio::io::sink()).await;
+    });
+    let attach = pods(&cluster).attach_to("web").container("app").stdin(Stdio::Piped);
+    let ends = stream::iter(0..400).map(|_| async {
+        let mut attached = within(attach.spawn()).await.unwrap();
+        let stdout = attached.stdout.take().unwrap();
+        drop(attached);
+        within(drain(stdout)).await.1
+    });
+    let ends: Vec<_> = ends.buffer_unordered(40).collect().await;
+    assert_eq!(ends.iter().filter(|end| end.is_ok()).count(), 0);
+}
