@@ -35,6 +35,10 @@
     doc = "| a client whose new connections do not wait for acknowledgements | [`client::nodelay`] | `client` |"
 )]
 #![cfg_attr(
+    feature = "derive",
+    doc = "| a typed view that decodes the fields it names and keeps nothing else | [`slim::Slim`] | `derive` |"
+)]
+#![cfg_attr(
     feature = "fake",
     doc = "| an API server inside the process, with faults on demand | [`fake::FakeCluster`] | `fake` |"
 )]
@@ -66,6 +70,10 @@
 //! and a live one.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// What the derive macros write names the crate.
+#[cfg(feature = "derive")]
+extern crate self as kube_ext;
+
 #[cfg(feature = "client")]
 pub mod client;
 pub mod columns;
@@ -85,6 +93,8 @@ pub mod pod;
 pub mod prelude;
 #[cfg(feature = "client")]
 mod server;
+#[cfg(feature = "derive")]
+pub mod slim;
 #[cfg(feature = "runtime")]
 pub mod store;
 pub mod time;
@@ -116,6 +126,9 @@ mod guides {
     mod owners {}
     #[doc = include_str!("../../docs/pods.md")]
     mod pods {}
+    #[cfg(all(feature = "derive", feature = "fake", feature = "runtime"))]
+    #[doc = include_str!("../../docs/slim.md")]
+    mod slim {}
     #[cfg(all(feature = "fake", feature = "runtime"))]
     #[doc = include_str!("../../docs/store.md")]
     mod store {}

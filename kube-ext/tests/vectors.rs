@@ -25,7 +25,7 @@ use kube_ext::columns::Columns;
 use kube_ext::fake::FakeCluster;
 use kube_ext::health::{Error, Health, Report};
 use kube_ext::owners::OwnerGraph;
-use kube_ext::pod::{PodExt, by_activity, by_logging};
+use kube_ext::pod::{PodExt, PodSlim, by_activity, by_logging};
 use kube_ext::time::Age;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -63,7 +63,9 @@ fn check_pods(file: &str) {
         let cells: Vec<Vec<serde_json::Value>> = pods
             .into_iter()
             .map(|pod| {
+                let slim: PodSlim = serde_json::from_value(pod.clone()).expect(&case.name);
                 let pod: Pod = serde_json::from_value(pod).expect(&case.name);
+                assert_eq!(slim.cells_at(case.now), pod.cells_at(case.now), "{file}: {}", case.name);
                 pod.cells_at(case.now).into_iter().map(Into::into).collect()
             })
             .collect();

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{Column, Columns};
-use crate::pod::{self, PodExt};
-use crate::time::Age;
+#[cfg(feature = "derive")]
+use crate::pod::PodSlim;
 
 /// `printPod`: Name, Ready, Status, Restarts, Age; wide IP, Node, Nominated Node, Readiness Gates.
 impl Columns for Pod {
@@ -26,23 +26,18 @@ impl Columns for Pod {
     }
 
     fn cells_at(&self, now: DateTime<Utc>) -> Vec<String> {
-        let [ready, status, restarts] = pod::ready_status_restarts(self, now);
-        let gates = self.readiness_gates();
-        let passed = gates.iter().filter(|gate| gate.passed).count();
-        vec![
-            self.metadata.name.clone().unwrap_or_default(),
-            ready,
-            status,
-            restarts,
-            Age::since(self.metadata.creation_timestamp.as_ref(), now).to_string(),
-            or_none(pod::ip_texts(self).next()),
-            or_none(self.spec.as_ref().and_then(|spec| spec.node_name.as_deref())),
-            or_none(self.status.as_ref().and_then(|status| status.nominated_node_name.as_deref())),
-            if gates.is_empty() { "<none>".into() } else { format!("{passed}/{}", gates.len()) },
-        ]
+        crate::pod::cells(self, now)
     }
 }
 
-fn or_none(text: Option<&str>) -> String {
-    text.filter(|text| !text.is_empty()).unwrap_or("<none>").to_owned()
+/// As a [`Pod`].
+#[cfg(feature = "derive")]
+impl Columns for PodSlim {
+    fn columns() -> &'static [Column] {
+        Pod::columns()
+    }
+
+    fn cells_at(&self, now: DateTime<Utc>) -> Vec<String> {
+        crate::pod::cells(self, now)
+    }
 }

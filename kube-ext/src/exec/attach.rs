@@ -164,7 +164,7 @@ impl Attach {
             // Its pipes may be full of what others wrote.
             let streams = Streams { wanted: wanted(tty), tty, limit: attach.max_output, spare: 0 };
             let (session, (stdin, stdout, stderr)) = Session::start(connected, streams);
-            Ok(Attached { stdin, stdout, stderr, tty, session })
+            Ok(Attached { session, stdin, stdout, stderr, tty })
         }
     }
 }

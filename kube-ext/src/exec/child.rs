@@ -141,7 +141,7 @@ pub struct Child {
 
 impl Child {
     pub(super) fn new((session, (stdin, stdout, stderr)): (Session, Ends)) -> Self {
-        Self { stdin, stdout, stderr, session }
+        Self { session, stdin, stdout, stderr }
     }
 
     /// An error of this process.

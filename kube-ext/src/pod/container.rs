@@ -4,10 +4,12 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{
-    self as corev1, ContainerStateTerminated, ContainerStatus, EphemeralContainer, Pod, PodSpec,
+    self as corev1, ContainerStateTerminated, ContainerStatus, EphemeralContainer,
 };
 
-use super::summary::{is_sidecar, or_empty};
+use super::read::Status;
+#[cfg(feature = "derive")]
+use super::slim::ContainerSlim;
 use crate::time::TimeExt;
 
 /// One container of a pod: what the spec asks for and what the status says, joined by name. It borrows from the pod.
@@ -36,7 +38,7 @@ use crate::time::TimeExt;
 #[derive(Clone, Copy, Debug)]
 pub struct Container<'a> {
     spec: ContainerSpec<'a>,
-    status: Option<&'a ContainerStatus>,
+    status: Option<Status<'a>>,
     kind: ContainerKind,
 }
 
@@ -60,6 +62,9 @@ pub enum ContainerSpec<'a> {
     Container(&'a corev1::Container),
     /// An ephemeral container, as `kubectl debug` adds them.
     Ephemeral(&'a EphemeralContainer),
+    /// Any container of a [`PodSlim`](super::PodSlim).
+    #[cfg(feature = "derive")]
+    Slim(&'a ContainerSlim),
 }
 
 /// In which list of the pod a container stands, and so how it runs.
@@ -79,6 +84,13 @@ pub enum ContainerKind {
     Regular,
     /// Added to a running pod for debugging (KEP-277).
     Ephemeral,
+}
+
+impl ContainerKind {
+    /// Of an init container with this restart policy.
+    pub(super) fn of_init(restart_policy: Option<&str>) -> Self {
+        if restart_policy == Some("Always") { Self::Sidecar } else { Self::Init }
+    }
 }
 
 impl fmt::Display for ContainerKind {
@@ -192,7 +204,8 @@ pub trait ContainerExt<'a>: private::Sealed {
     /// ```
     fn spec(&self) -> ContainerSpec<'a>;
 
-    /// What the kubelet says of it; `None` before it has said anything.
+    /// What the kubelet says of it; `None` before it has said anything, and for a [view](ContainerSpec) of a pod, which keeps less: ask the
+    /// other methods.
     ///
     /// ```
     /// # use k8s_openapi::api::core::v1::Pod;
@@ -400,12 +413,8 @@ pub trait ContainerExt<'a>: private::Sealed {
 }
 
 impl<'a> Container<'a> {
-    fn present(&self) -> Option<&'a corev1::ContainerState> {
-        self.status?.state.as_ref()
-    }
-
-    fn terminated(&self) -> Option<&'a ContainerStateTerminated> {
-        self.present()?.terminated.as_ref()
+    pub(super) fn new(spec: ContainerSpec<'a>, kind: ContainerKind, status: Option<Status<'a>>) -> Self {
+        Self { spec, status, kind }
     }
 }
 
@@ -423,46 +432,46 @@ impl<'a> ContainerExt<'a> for Container<'a> {
     }
 
     fn container_status(&self) -> Option<&'a ContainerStatus> {
-        self.status
+        self.status?.whole
     }
 
     fn image(&self) -> &'a str {
         let asked = match self.spec {
             ContainerSpec::Container(spec) => spec.image.as_deref(),
             ContainerSpec::Ephemeral(spec) => spec.image.as_deref(),
+            #[cfg(feature = "derive")]
+            ContainerSpec::Slim(spec) => spec.image.as_deref(),
         };
-        asked.or_else(|| Some(self.status?.image.as_str())).unwrap_or_default()
+        asked.or_else(|| Some(self.status?.image)).unwrap_or_default()
     }
 
     fn state(&self) -> State {
-        if self.status.is_none() {
-            return State::Unknown;
-        }
-        match self.present() {
-            Some(state) if state.running.is_some() => State::Running,
-            Some(state) if state.terminated.is_some() => State::Terminated,
-            _ => State::Waiting,
+        match self.status {
+            None => State::Unknown,
+            Some(status) if status.running.is_some() => State::Running,
+            Some(status) if status.terminated.is_some() => State::Terminated,
+            Some(_) => State::Waiting,
         }
     }
 
     fn reason(&self) -> Option<&'a str> {
-        let state = self.present()?;
-        let waiting = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
-        waiting.or_else(|| self.terminated()?.reason.as_deref()).filter(|reason| !reason.is_empty())
+        let Status { waiting, terminated, .. } = self.status?;
+        let waiting = waiting.and_then(|waiting| waiting.reason.as_deref());
+        waiting.or_else(|| terminated?.reason.as_deref()).filter(|reason| !reason.is_empty())
     }
 
     fn message(&self) -> Option<&'a str> {
-        let state = self.present()?;
-        let waiting = state.waiting.as_ref().and_then(|waiting| waiting.message.as_deref());
-        waiting.or_else(|| self.terminated()?.message.as_deref()).filter(|message| !message.is_empty())
+        let Status { waiting, terminated, .. } = self.status?;
+        let waiting = waiting.and_then(|waiting| waiting.message.as_deref());
+        waiting.or_else(|| terminated?.message.as_deref()).filter(|message| !message.is_empty())
     }
 
     fn exit_code(&self) -> Option<i32> {
-        self.terminated().map(|ended| ended.exit_code)
+        self.status?.terminated.map(|ended| ended.exit_code)
     }
 
     fn signal(&self) -> Option<i32> {
-        self.terminated()?.signal.filter(|signal| *signal != 0)
+        self.status?.terminated?.signal.filter(|signal| *signal != 0)
     }
 
     fn ready(&self) -> bool {
@@ -474,66 +483,21 @@ impl<'a> ContainerExt<'a> for Container<'a> {
     }
 
     fn age_at(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
-        self.present()?.running.as_ref()?.started_at.as_ref()?.age_at(now).delta()
+        self.status?.running?.started_at.as_ref()?.age_at(now).delta()
     }
 
     fn last_termination(&self) -> Option<&'a ContainerStateTerminated> {
-        self.status?.last_state.as_ref()?.terminated.as_ref()
+        self.status?.last_terminated
     }
 }
 
 impl<'a> ContainerSpec<'a> {
-    fn name(&self) -> &'a str {
+    pub(super) fn name(&self) -> &'a str {
         match self {
             Self::Container(spec) => &spec.name,
             Self::Ephemeral(spec) => &spec.name,
+            #[cfg(feature = "derive")]
+            Self::Slim(spec) => &spec.name,
         }
     }
-}
-
-/// Init containers, regular ones, ephemeral ones.
-pub(super) fn all(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
-    init(pod).chain(regular(pod)).chain(ephemeral(pod))
-}
-
-/// The order in which kubectl looks a name up.
-pub(super) fn regular_first(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
-    regular(pod).chain(init(pod)).chain(ephemeral(pod))
-}
-
-type Statuses = Option<Vec<ContainerStatus>>;
-
-pub(super) fn init(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
-    specs(pod, |spec| or_empty(spec.init_containers.as_ref())).iter().map(|spec| {
-        let kind = if is_sidecar(spec) { ContainerKind::Sidecar } else { ContainerKind::Init };
-        join(pod, ContainerSpec::Container(spec), kind, |status| &status.init_container_statuses)
-    })
-}
-
-pub(super) fn regular(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
-    specs(pod, |spec| &spec.containers).iter().map(|spec| {
-        join(pod, ContainerSpec::Container(spec), ContainerKind::Regular, |status| &status.container_statuses)
-    })
-}
-
-pub(super) fn ephemeral(pod: &Pod) -> impl Iterator<Item = Container<'_>> {
-    specs(pod, |spec| or_empty(spec.ephemeral_containers.as_ref())).iter().map(|spec| {
-        join(pod, ContainerSpec::Ephemeral(spec), ContainerKind::Ephemeral, |status| {
-            &status.ephemeral_container_statuses
-        })
-    })
-}
-
-fn specs<T>(pod: &Pod, list: impl FnOnce(&PodSpec) -> &[T]) -> &[T] {
-    pod.spec.as_ref().map_or(&[], list)
-}
-
-fn join<'a>(
-    pod: &'a Pod,
-    spec: ContainerSpec<'a>,
-    kind: ContainerKind,
-    statuses: impl FnOnce(&'a corev1::PodStatus) -> &'a Statuses,
-) -> Container<'a> {
-    let statuses = pod.status.as_ref().map_or(&[][..], |status| or_empty(statuses(status).as_ref()));
-    Container { spec, status: statuses.iter().find(|status| status.name == spec.name()), kind }
 }

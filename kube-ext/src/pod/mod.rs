@@ -37,25 +37,32 @@ mod container;
 mod order;
 mod phase;
 mod pick;
+mod read;
+#[cfg(feature = "derive")]
+mod slim;
 mod summary;
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
-use kube::ResourceExt;
 
 pub use container::{Container, ContainerExt, ContainerKind, ContainerSpec, State};
 pub use order::{by_activity, by_logging};
 pub use phase::{InitState, Phase};
 pub use pick::Error;
+#[cfg(feature = "derive")]
+pub use slim::{ContainerSlim, ContainerStatusSlim, PodSlim};
 
-use crate::time::TimeExt;
-use summary::{Summary, condition, or_empty};
+use crate::time::{Age, TimeExt};
+use read::Read;
+use summary::Summary;
 
 mod private {
     pub trait Sealed {}
     impl Sealed for k8s_openapi::api::core::v1::Pod {}
+    #[cfg(feature = "derive")]
+    impl Sealed for super::PodSlim {}
 }
 
 /// A readiness gate of a pod: a condition that must be true for the pod to be ready (KEP-580).
@@ -345,94 +352,96 @@ pub trait PodExt: private::Sealed {
     fn pick_container(&self, name: Option<&str>) -> Result<Container<'_>, Error>;
 }
 
-impl PodExt for Pod {
-    fn age_at(&self, now: DateTime<Utc>) -> TimeDelta {
-        let created = self.metadata.creation_timestamp.as_ref();
-        created.and_then(|time| time.age_at(now).delta()).unwrap_or_default()
-    }
+/// The same rules for whatever a pod is read from.
+macro_rules! pod_ext {
+    ($pod:ty) => {
+        impl PodExt for $pod {
+            fn age_at(&self, now: DateTime<Utc>) -> TimeDelta {
+                self.created().and_then(|time| time.age_at(now).delta()).unwrap_or_default()
+            }
 
-    fn ready(&self) -> String {
-        let summary = Summary::of(self);
-        format!("{}/{}", summary.ready, summary.total)
-    }
+            fn ready(&self) -> String {
+                let summary = Summary::of(self);
+                format!("{}/{}", summary.ready, summary.total)
+            }
 
-    fn restarts_at(&self, now: DateTime<Utc>) -> String {
-        Summary::of(self).restarts_at(now)
-    }
+            fn restarts_at(&self, now: DateTime<Utc>) -> String {
+                Summary::of(self).restarts_at(now)
+            }
 
-    fn status(&self) -> Phase {
-        Summary::of(self).phase
-    }
+            fn status(&self) -> Phase {
+                Summary::of(self).phase
+            }
 
-    fn containers(&self, filter: Option<String>) -> Vec<Container<'_>> {
-        let filter = filter.unwrap_or_default();
-        container::all(self).filter(|container| container.name().contains(&filter)).collect()
-    }
+            fn containers(&self, filter: Option<String>) -> Vec<Container<'_>> {
+                let filter = filter.unwrap_or_default();
+                self.all().filter(|container| container.name().contains(&filter)).collect()
+            }
 
-    fn ips(&self) -> Vec<IpAddr> {
-        ip_texts(self).filter_map(|ip| ip.parse().ok()).collect()
-    }
+            fn ips(&self) -> Vec<IpAddr> {
+                self.ip_texts().filter_map(|ip| ip.parse().ok()).collect()
+            }
 
-    fn ready_condition(&self) -> Option<&PodCondition> {
-        condition(self.status.as_ref()?, "Ready")
-    }
+            fn ready_condition(&self) -> Option<&PodCondition> {
+                self.whole_ready_condition()
+            }
 
-    fn is_available_at(&self, min_ready_seconds: i32, now: DateTime<Utc>) -> bool {
-        let Some(ready) = self.ready_condition().filter(|condition| condition.status == "True") else {
-            return false;
-        };
-        min_ready_seconds == 0
-            || ready
-                .last_transition_time
-                .as_ref()
-                .and_then(|time| time.age_at(now).delta())
-                .is_some_and(|ready_for| ready_for > TimeDelta::seconds(min_ready_seconds.into()))
-    }
+            fn is_available_at(&self, min_ready_seconds: i32, now: DateTime<Utc>) -> bool {
+                self.whole_ready_condition()
+                    .is_some_and(|ready| is_available_at(ready, min_ready_seconds, now))
+            }
 
-    fn readiness_gates(&self) -> Vec<ReadinessGate<'_>> {
-        let gates = self.spec.as_ref().map_or(&[][..], |spec| or_empty(spec.readiness_gates.as_ref()));
-        let passed =
-            |kind| condition(self.status.as_ref()?, kind).map(|condition| condition.status == "True");
-        gates
-            .iter()
-            .map(|gate| ReadinessGate {
-                condition_type: &gate.condition_type,
-                passed: passed(&gate.condition_type).unwrap_or(false),
-            })
-            .collect()
-    }
+            fn readiness_gates(&self) -> Vec<ReadinessGate<'_>> {
+                let passed = |kind| self.condition(kind).is_some_and(|(_, status, _)| status == "True");
+                let gates = self.gates();
+                gates
+                    .map(|condition_type| ReadinessGate { condition_type, passed: passed(condition_type) })
+                    .collect()
+            }
 
-    fn default_container(&self) -> Option<&str> {
-        let annotation = self.annotations().get("kubectl.kubernetes.io/default-container")?;
-        Some(annotation.as_str()).filter(|name| !name.is_empty())
-    }
+            fn default_container(&self) -> Option<&str> {
+                self.annotated_container().filter(|name| !name.is_empty())
+            }
 
-    fn container(&self, name: &str) -> Option<Container<'_>> {
-        container::regular_first(self).find(|container| container.name() == name)
-    }
+            fn container(&self, name: &str) -> Option<Container<'_>> {
+                self.regular_first().find(|container| container.name() == name)
+            }
 
-    fn pick_container(&self, name: Option<&str>) -> Result<Container<'_>, Error> {
-        pick::pick(self, name.filter(|name| !name.is_empty()).or_else(|| self.default_container()))
-    }
+            fn pick_container(&self, name: Option<&str>) -> Result<Container<'_>, Error> {
+                pick::pick(self, name.filter(|name| !name.is_empty()).or_else(|| self.default_container()))
+            }
+        }
+    };
 }
 
-/// The cells of a pod that need more than a look at one field: READY, STATUS and RESTARTS, from one pass.
-pub(crate) fn ready_status_restarts(pod: &Pod, now: DateTime<Utc>) -> [String; 3] {
+pod_ext!(Pod);
+#[cfg(feature = "derive")]
+pod_ext!(PodSlim);
+
+fn is_available_at(ready: &PodCondition, min_ready_seconds: i32, now: DateTime<Utc>) -> bool {
+    let ready_for = || ready.last_transition_time.as_ref()?.age_at(now).delta();
+    ready.status == "True"
+        && (min_ready_seconds == 0
+            || ready_for().is_some_and(|ready_for| ready_for > TimeDelta::seconds(min_ready_seconds.into())))
+}
+
+/// The cells of `printPod`: Name, Ready, Status, Restarts, Age, IP, Node, Nominated Node, Readiness Gates.
+pub(crate) fn cells(pod: &(impl PodExt + Read), now: DateTime<Utc>) -> Vec<String> {
+    let or_none = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("<none>").to_owned();
     let summary = Summary::of(pod);
-    [format!("{}/{}", summary.ready, summary.total), summary.phase.to_string(), summary.restarts_at(now)]
-}
-
-/// The pod's addresses as written, which is how they are shown.
-pub(crate) fn ip_texts(pod: &Pod) -> impl Iterator<Item = &str> {
-    let status = pod.status.as_ref();
-    let primary = status.and_then(|status| status.pod_ip.as_deref()).filter(|ip| !ip.is_empty());
-    let listed = status.map_or(&[][..], |status| or_empty(status.pod_ips.as_ref()));
-    let first = listed.first().map(|ip| ip.ip.as_str());
-    let overruled = primary.is_some() && primary != first;
-    primary
-        .filter(|_| overruled)
-        .into_iter()
-        .chain(listed.iter().filter(move |_| !overruled).map(|ip| ip.ip.as_str()))
+    let gates = pod.readiness_gates();
+    let passed = gates.iter().filter(|gate| gate.passed).count();
+    vec![
+        pod.name().to_owned(),
+        format!("{}/{}", summary.ready, summary.total),
+        summary.phase.to_string(),
+        summary.restarts_at(now),
+        Age::since(pod.created(), now).to_string(),
+        or_none(pod.ip_texts().next()),
+        or_none(pod.node_name()),
+        or_none(pod.nominated_node_name()),
+        if gates.is_empty() { "<none>".into() } else { format!("{passed}/{}", gates.len()) },
+    ]
 }
 
 #[cfg(test)]
@@ -442,7 +451,7 @@ mod tests {
 
     fn ips(status: &serde_json::Value) -> Vec<String> {
         let pod: Pod = serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap();
-        ip_texts(&pod).map(str::to_owned).collect()
+        pod.ip_texts().map(str::to_owned).collect()
     }
 
     #[test]

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::PodExt;
-use super::summary::{is_sidecar, or_empty};
+use super::{ContainerExt as _, ContainerKind, PodExt, read::Read};
 use crate::time::TimeExt;
 
 /// The order in which `kubectl logs deployment/web` prefers pods, the best first: assigned to a node, running, ready,
@@ -108,15 +107,12 @@ fn ready_since(pod: &Pod) -> Option<DateTime<Utc>> {
 
 /// The highest count of a regular container, then of a sidecar; more sorts first.
 fn most_restarts(pod: &Pod) -> (Reverse<i32>, Reverse<i32>) {
-    let Some(status) = &pod.status else { return (Reverse(0), Reverse(0)) };
-    let specs = pod.spec.as_ref().map_or(&[][..], |spec| or_empty(spec.init_containers.as_ref()));
-    let regular = or_empty(status.container_statuses.as_ref()).iter();
-    let sidecars = or_empty(status.init_container_statuses.as_ref())
-        .iter()
-        .filter(|status| specs.iter().any(|spec| spec.name == status.name && is_sidecar(spec)));
+    let is_sidecar =
+        |name: &str| pod.init().any(|spec| spec.kind() == ContainerKind::Sidecar && spec.name() == name);
+    let sidecars = pod.init_statuses().filter(|status| is_sidecar(status.name));
     let most = |count: Option<i32>| Reverse(count.unwrap_or(0).max(0));
     (
-        most(regular.map(|status| status.restart_count).max()),
+        most(pod.statuses().map(|status| status.restart_count).max()),
         most(sidecars.map(|status| status.restart_count).max()),
     )
 }

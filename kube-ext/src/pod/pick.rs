@@ -1,9 +1,9 @@
 //! Which container of a pod kubectl would pick.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
-
-use super::container::{Container, ContainerExt, ContainerKind, ephemeral, init, regular, regular_first};
+use super::{
+    container::{Container, ContainerExt, ContainerKind},
+    read::Read,
+};
 
 /// Why no container could be picked.
 ///
@@ -36,11 +36,11 @@ pub enum Error {
 }
 
 /// `FindOrDefaultContainerByName` of kubectl's `pkg/cmd/util/podcmd`.
-pub(super) fn pick<'a>(pod: &'a Pod, name: Option<&str>) -> Result<Container<'a>, Error> {
-    let full_name = || format!("{}/{}", pod.namespace().as_deref().unwrap_or("default"), pod.name_any());
-    let first = regular(pod).next().ok_or_else(|| Error::NoContainers { pod: full_name() })?;
+pub(super) fn pick<'a>(pod: &'a impl Read, name: Option<&str>) -> Result<Container<'a>, Error> {
+    let full_name = || format!("{}/{}", pod.namespace().unwrap_or("default"), pod.name());
+    let first = pod.regular().next().ok_or_else(|| Error::NoContainers { pod: full_name() })?;
     let Some(name) = name else { return Ok(first) };
-    regular_first(pod).find(|container| container.name() == name).ok_or_else(|| Error::NoSuchContainer {
+    pod.regular_first().find(|container| container.name() == name).ok_or_else(|| Error::NoSuchContainer {
         container: name.to_owned(),
         pod: full_name(),
         available: names(pod),
@@ -48,8 +48,8 @@ pub(super) fn pick<'a>(pod: &'a Pod, name: Option<&str>) -> Result<Container<'a>
 }
 
 /// `AllContainerNames` of kubectl's `pkg/cmd/util/podcmd`.
-fn names(pod: &Pod) -> String {
-    let marked = regular(pod).chain(ephemeral(pod)).chain(init(pod)).map(|container| {
+fn names(pod: &impl Read) -> String {
+    let marked = pod.regular().chain(pod.ephemeral()).chain(pod.init()).map(|container| {
         let name = container.name();
         match container.kind() {
             ContainerKind::Regular => name.to_owned(),

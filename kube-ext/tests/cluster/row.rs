@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::Pod;
 use kube_ext::columns::Columns;
+use kube_ext::pod::PodSlim;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,8 +19,10 @@ impl ServerRow {
     /// What differs between the server's cells and ours, if they do at every moment of the server's answer.
     pub(crate) fn difference(&self) -> Option<String> {
         let pod: Pod = serde_json::from_value(self.object.clone()).expect("a pod");
+        let slim: PodSlim = serde_json::from_value(self.object.clone()).expect("a view");
         let ours: Vec<_> = self.moments().into_iter().map(|now| pod.cells_at(now)).collect();
-        let equal = ours.contains(&self.cells);
+        let slims = self.moments().into_iter().map(|now| slim.cells_at(now));
+        let equal = ours.contains(&self.cells) && slims.eq(ours.iter().cloned());
         (!equal).then(|| format!("server: {:?}\nours:   {ours:?}\npod: {}", self.cells, self.object))
     }
 

@@ -1,0 +1,120 @@
+//! Code that is never run, and compiles only if a path is one of the type, and leads to what its field can hold.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote_spanned};
+use syn::{GenericArgument, Ident, Path, PathArguments, Type};
+
+use super::{
+    input::{Field, Fold},
+    names,
+    path::Step,
+};
+
+pub(super) fn path(field: &Field, of: &Path) -> TokenStream {
+    let (span, ty) = (field.span, &field.ty);
+    let Some((path, rust)) = &field.path else {
+        return quote_spanned!(span => { let _: private::Is<#ty, private::SlimMeta> = private::Is::same(); let _: private::At<'_, #of> = root; });
+    };
+    let rust = rust.as_deref().unwrap_or(path);
+    let told = !std::ptr::eq(rust, path.as_slice());
+    let steps = path.iter().zip(rust).map(|(json, rust)| match (json, rust) {
+        (Step::Field(json), Step::Field(rust)) => {
+            let name = if told { ident(rust, span) } else { ident(&names::rust(json), span) };
+            let spelled = (!told && !names::is_kubernetes(json))
+                .then(|| quote_spanned!(span => private::spelled(at.names());));
+            quote_spanned! {span =>
+                let at = at.open();
+                #spelled
+                let at = at.get(|object| &object.#name);
+            }
+        }
+        (Step::Entry(_), _) => quote_spanned!(span => let at = private::entry(at.open());),
+        _ => quote_spanned!(span => let at = private::each(at.open());),
+    });
+    let fits = match &field.fold {
+        Fold::One | Fold::First => {
+            let ty = inner(ty);
+            fits(ty, &quote_spanned!(span => #ty), span)
+        }
+        Fold::All => {
+            let item = arguments(ty).first().copied().unwrap_or(ty);
+            fits(item, &quote_spanned!(span => <#ty as private::IntoIterator>::Item), span)
+        }
+        Fold::Sum => quote_spanned!(span => private::sums::<#ty, _>(at.open());),
+        Fold::Count => quote_spanned!(span => private::counts::<#ty>(); let _ = at;),
+        Fold::Any => quote_spanned!(span => private::is_any::<#ty, _>(at.open());),
+        Fold::Join(_) => quote_spanned!(span => private::joins::<#ty, _>(at.open());),
+    };
+    quote_spanned! {span => {
+        let at = root;
+        #(#steps)*
+        #fits
+    }}
+}
+
+fn ident(name: &str, span: Span) -> Ident {
+    match syn::parse_str::<Ident>(name) {
+        Ok(_) => Ident::new(name, span),
+        // No field has this name, which the compiler is to say.
+        Err(_) => format_ident!(
+            "r#{}",
+            name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"),
+            span = span
+        ),
+    }
+}
+
+/// That a type reads what is there. Where it is not that type itself for sure, one sentence says so if it does not.
+fn fits(known: &Type, ty: &TokenStream, span: Span) -> TokenStream {
+    if is_plain(known) {
+        quote_spanned!(span => private::reads::<#ty, _>(at.open());)
+    } else {
+        quote_spanned!(span => private::Pair::of::<#ty>(at.open()).fits();)
+    }
+}
+
+/// Whether it is a string, a number or a truth value, or made of such.
+fn is_plain(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    let name = last.ident.to_string();
+    let is_number =
+        name.strip_prefix(['i', 'u', 'f']).is_some_and(|bits| bits == "size" || bits.parse::<u8>().is_ok());
+    let arguments = arguments(ty);
+    let is_made_of = !arguments.is_empty() && arguments.into_iter().all(is_plain);
+    is_number || is_made_of || matches!(name.as_str(), "bool" | "String" | "str" | "Interned")
+}
+
+/// The types between the brackets of a type; of a slice, that of its elements.
+fn arguments(ty: &Type) -> Vec<&Type> {
+    let types = between(ty).map(|of| match of {
+        Type::Slice(slice) => &*slice.elem,
+        of => of,
+    });
+    types.collect()
+}
+
+fn between(ty: &Type) -> impl Iterator<Item = &Type> {
+    let last = if let Type::Path(path) = ty { path.path.segments.last() } else { None };
+    let arguments = match last.map(|last| &last.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) => Some(arguments.args.iter()),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
+        GenericArgument::Type(of) => Some(of),
+        _ => None,
+    })
+}
+
+/// What is in an `Option` or a `Box`: what is not there is neither.
+fn inner(ty: &Type) -> &Type {
+    let Type::Path(path) = ty else { return ty };
+    if !path.path.segments.last().is_some_and(|last| last.ident == "Option" || last.ident == "Box") {
+        return ty;
+    }
+    match between(ty).next() {
+        // `Box<str>` is a type of its own, as `Box<[T]>` is.
+        Some(of @ Type::Path(path)) if !path.path.is_ident("str") => inner(of),
+        _ => ty,
+    }
+}

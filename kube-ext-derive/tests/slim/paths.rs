@@ -1,0 +1,23 @@
+use k8s_openapi::api::core::v1::Pod;
+use kube_ext::slim::Slim;
+
+#[derive(Slim)]
+#[slim(of = Pod)]
+struct Row {
+    #[slim(path = "spec.nodename")]
+    no_such_field: Option<String>,
+    #[slim(path = "spec.node_name")]
+    name_of_rust: Option<String>,
+    #[slim(path = "status.podIp")]
+    other_capitals: Option<String>,
+    #[slim(path = "spec.nodeName[]")]
+    no_list: Vec<String>,
+    #[slim(path = "spec.containers.name")]
+    list_without_brackets: Option<String>,
+    #[slim(path = r#"spec["hostname"]"#)]
+    no_map: Option<String>,
+    #[slim(path = "metadata.labels.app")]
+    map_without_brackets: Option<String>,
+}
+
+fn main() {}

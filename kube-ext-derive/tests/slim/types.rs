@@ -1,0 +1,23 @@
+use k8s_openapi::api::core::v1::Pod;
+use kube_ext::slim::{Interned, Slim};
+
+#[derive(Slim)]
+#[slim(of = Pod)]
+struct Row {
+    #[slim(path = "spec.nodeName")]
+    no_number: Option<u32>,
+    #[slim(path = "spec.hostNetwork")]
+    no_text: Option<Interned>,
+    #[slim(path = "spec.containers[].name")]
+    no_numbers: Vec<u16>,
+    #[slim(path = "spec.volumes")]
+    no_such_list: Vec<String>,
+    #[slim(path = "status.containerStatuses[].image", fold = sum)]
+    no_sum: u32,
+    #[slim(path = "status.containerStatuses[].restartCount", fold = any)]
+    no_truth: bool,
+    #[slim(path = "status.containerStatuses[].state", fold = join)]
+    no_joined: String,
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! What the derive's code uses. None of it is for anybody else, and any of it may change.
+
+pub use std::{
+    borrow::Cow,
+    iter::IntoIterator,
+    marker::PhantomData,
+    option::Option::{self, None, Some},
+    result::Result,
+    string::String,
+};
+
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+pub use kube::Resource;
+pub use serde::{Deserialize, Deserializer};
+pub use serde_json::Value;
+
+pub use super::{
+    SlimMeta,
+    check::{At, Fits, HasNames, Is, Open, Pair, counts, each, entry, is_any, joins, reads, spelled, sums},
+    decode::{Builder, Shape, build, skip},
+    fold::{All, Any, Count, First, Fold, Join, One, Sum},
+};
+
+/// An error of a value that was kept for several fields.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub fn custom<E: serde::de::Error>(error: serde_json::Error) -> E {
+    E::custom(error)
+}

@@ -1,0 +1,16 @@
+//! Typed views: `#[derive(Slim)]`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod folds;
+#[path = "../cluster/generate.rs"]
+mod generate;
+mod meta;
+mod paths;
+mod pods;
+mod resource;
