@@ -18,11 +18,11 @@ const TRIED: usize = 5;
 /// With fewer samples there is nothing to learn.
 const FEWEST: usize = 16;
 
-/// A new dictionary takes the place of another if it makes objects smaller than this part of what they are.
-const BETTER: f64 = 0.93;
+/// A new dictionary takes the place of another if it makes objects smaller than so many hundredths of what they are.
+const BETTER: usize = 93;
 
-/// A dictionary has stopped fitting if objects are larger than this many times what they were when it was trained.
-const WORSE: f64 = 1.2;
+/// A dictionary has stopped fitting if objects are so many hundredths of what they were when it was trained.
+const WORSE: usize = 120;
 
 /// The first is trained when so many bytes of JSON have come; until a list is whole at the latest.
 const FIRST: usize = 512 << 10;
@@ -43,8 +43,33 @@ pub(super) const NUMBERS: usize = 3;
 pub(super) struct Trained {
     pub(super) encoder: Encoder,
     pub(super) decoding: Decoding,
-    /// Packed bytes for each one of JSON, of objects that it was not trained on.
-    pub(super) ratio: f64,
+    /// What it makes of objects that it was not trained on.
+    pub(super) sizes: Sizes,
+}
+
+/// What has been packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sizes {
+    objects: usize,
+    bytes: usize,
+    packed: usize,
+}
+
+impl Sizes {
+    fn add(&mut self, bytes: usize, packed: usize) {
+        self.objects += 1;
+        self.bytes += bytes;
+        self.packed += packed;
+    }
+
+    /// Whether objects, or each byte of them, have become larger than so many hundredths of what they were.
+    fn are_above(self, hundredths: usize, before: Self) -> bool {
+        let product = |numbers: [usize; 3]| numbers.map(|it| it as u128).iter().product::<u128>();
+        let is_above = |now: usize, then: usize| {
+            product([self.packed, then, 100]) > product([before.packed, now, hundredths])
+        };
+        is_above(self.objects, before.objects) || is_above(self.bytes, before.bytes)
+    }
 }
 
 /// Trains one on these, unless it would be no better than what is in use.
@@ -60,93 +85,82 @@ pub(super) fn train(samples: &[String], now: &mut Encoder) -> io::Result<Option<
         samples.iter().enumerate().filter(move |it| is_tried(it.0) == tried).map(|(_, it)| it.as_str())
     };
     let bytes: Vec<u8> = of(false).flat_map(str::bytes).collect();
-    let sizes: Vec<usize> = of(false).map(str::len).collect();
-    let mut ratio = ratio(now, of(true))? * BETTER;
+    let lengths: Vec<usize> = of(false).map(str::len).collect();
+    let mut fewest = sizes_of(now, of(true))?.packed * BETTER / 100;
     let mut best = None;
     for size in SIZES {
         // It cannot be trained on too little, or on the same again and again.
-        let Ok(dictionary) = from_continuous(&bytes, &sizes, size) else { continue };
+        let Ok(dictionary) = from_continuous(&bytes, &lengths, size) else { continue };
         let mut encoder = Encoder::new(&dictionary)?;
-        let with_it = self::ratio(&mut encoder, of(true))?;
-        if with_it < ratio
+        let sizes = sizes_of(&mut encoder, of(true))?;
+        if sizes.packed < fewest
             && let Some(decoding) = DDict::try_create(&dictionary)
         {
-            ratio = with_it;
-            best = Some(Trained { encoder, decoding: Arc::new(decoding), ratio });
+            fewest = sizes.packed;
+            best = Some(Trained { encoder, decoding: Arc::new(decoding), sizes });
         }
     }
     Ok(best)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "it is a ratio of sizes")]
-fn ratio<'a>(encoder: &mut Encoder, samples: impl Iterator<Item = &'a str>) -> io::Result<f64> {
-    let (mut packed, mut bytes) = (0, 0);
+fn sizes_of<'a>(encoder: &mut Encoder, samples: impl Iterator<Item = &'a str>) -> io::Result<Sizes> {
+    let mut sizes = Sizes::default();
     for sample in samples {
-        packed += encoder.encode(sample)?.len();
-        bytes += sample.len();
+        sizes.add(sample.len(), encoder.encode(sample)?.len());
     }
-    Ok(packed as f64 / bytes.max(1) as f64)
+    Ok(sizes)
 }
 
 /// How well the dictionary in use fits, and when another is tried.
 #[derive(Debug, Default)]
 pub(super) struct Fit {
-    /// Packed bytes for each one of JSON when it was trained; nothing if there is none.
-    ratio: Option<f64>,
+    /// What it made of objects when it was trained; nothing if there is none.
+    before: Option<Sizes>,
+    /// And what it has made of those that have been written for some time.
+    now: Sizes,
     /// How many objects there were when one was tried last.
     objects: usize,
     /// How many tries since then were in vain.
     vain: u32,
-    writes: usize,
-    packed: usize,
-    bytes: usize,
 }
 
 impl Fit {
     /// An object was packed with it.
     pub(super) fn note(&mut self, bytes: usize, packed: usize) {
-        self.writes += 1;
-        self.packed += packed;
-        self.bytes += bytes;
+        self.now.add(bytes, packed);
     }
 
     /// Whether another is to be tried, for so many objects.
-    #[allow(clippy::cast_precision_loss, reason = "it is a ratio of sizes")]
     pub(super) fn is_due(&mut self, objects: usize) -> bool {
         let has_grown = objects >= self.objects.saturating_mul(GROWN);
-        let Some(ratio) = self.ratio else {
-            return self.bytes >= FIRST && (self.objects == 0 || has_grown);
+        let Some(before) = self.before else {
+            return self.now.bytes >= FIRST && has_grown;
         };
         if has_grown {
             return true;
         }
         let writes = WRITES.max(objects / 4).saturating_mul(1 << self.vain.min(16));
-        if self.writes < writes {
+        if self.now.objects < writes {
             return false;
         }
-        let now = self.packed as f64 / self.bytes.max(1) as f64;
-        if now > ratio * WORSE {
-            return true;
+        let is_worse = self.now.are_above(WORSE, before);
+        if !is_worse {
+            self.now = Sizes::default();
         }
-        self.begin();
-        false
+        is_worse
     }
 
-    /// Another was tried, for so many objects; its ratio, if it is used from now on.
-    pub(super) fn tried(&mut self, objects: usize, ratio: Option<f64>) {
+    /// Another was tried, for so many objects; what it makes of them, if it is used from now on.
+    pub(super) fn tried(&mut self, objects: usize, sizes: Option<Sizes>) {
         self.objects = objects.max(1);
-        self.vain = if ratio.is_some() { 0 } else { self.vain + 1 };
-        self.ratio = ratio.or(self.ratio);
-        self.begin();
+        self.vain = if sizes.is_some() { 0 } else { self.vain + 1 };
+        self.before = sizes.or(self.before);
+        self.now = Sizes::default();
     }
 
     /// Whether there is none, and something to train one on.
     pub(super) fn lacks_one(&self) -> bool {
-        self.ratio.is_none() && self.bytes > 0
-    }
-
-    fn begin(&mut self) {
-        (self.writes, self.packed, self.bytes) = (0, 0, 0);
+        self.before.is_none() && self.now.bytes > 0
     }
 }
 
@@ -168,7 +182,7 @@ mod tests {
         let mut first = train(&samples("a", 200), &mut none).unwrap().unwrap();
         assert!(train(&samples("a", 200), &mut first.encoder).unwrap().is_none(), "no better");
         let second = train(&samples("something else", 200), &mut first.encoder).unwrap();
-        assert!(second.unwrap().ratio < first.ratio * 2.0);
+        assert!(!second.unwrap().sizes.are_above(200, first.sizes));
         // Nothing can be learned of nothing.
         assert!(train(&vec![String::new(); 100], &mut none).unwrap().is_none());
         let noise: Vec<String> = (0..100_u64)
@@ -198,21 +212,29 @@ mod tests {
     #[test]
     fn the_next_comes_when_there_are_more_or_it_does_not_fit() {
         let mut fit = Fit::default();
-        fit.tried(100, Some(0.1));
+        fit.tried(100, Some(of_each(1000, 100)));
         assert!(!fit.is_due(799));
         assert!(fit.is_due(800));
-        let write = |fit: &mut Fit, count: usize, packed: usize| {
-            (0..count).for_each(|_| fit.note(1000, packed));
+        let write = |fit: &mut Fit, count: usize, bytes: usize, packed: usize| {
+            (0..count).for_each(|_| fit.note(bytes, packed));
             fit.is_due(100)
         };
-        assert!(!write(&mut fit, WRITES, 119));
-        assert!(!write(&mut fit, WRITES - 1, 130));
-        assert!(write(&mut fit, 1, 130));
+        assert!(!write(&mut fit, WRITES, 1000, 119));
+        assert!(!write(&mut fit, WRITES - 1, 1000, 130));
+        assert!(write(&mut fit, 1, 1000, 130));
         // In vain: after twice as many.
         fit.tried(100, None);
-        assert!(!write(&mut fit, 2 * WRITES - 1, 130));
-        assert!(write(&mut fit, 1, 130));
-        fit.tried(100, Some(0.13));
-        assert!(!write(&mut fit, WRITES, 130));
+        assert!(!write(&mut fit, 2 * WRITES - 1, 1000, 130));
+        assert!(write(&mut fit, 1, 1000, 130));
+        fit.tried(100, Some(of_each(1000, 130)));
+        assert!(!write(&mut fit, WRITES, 1000, 130));
+        // Larger objects, of which less is left for each byte; and smaller ones, of which more is.
+        assert!(write(&mut fit, WRITES, 2000, 160));
+        fit.tried(100, Some(of_each(1000, 130)));
+        assert!(write(&mut fit, WRITES, 500, 100));
+    }
+
+    fn of_each(bytes: usize, packed: usize) -> Sizes {
+        Sizes { objects: 10, bytes: bytes * 10, packed: packed * 10 }
     }
 }

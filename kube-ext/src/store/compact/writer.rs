@@ -284,7 +284,7 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
         let Ok(Some(trained)) = dictionaries::train(&self.samples(objects), &mut self.encoder) else {
             return self.fit.tried(objects, None);
         };
-        self.fit.tried(objects, Some(trained.ratio));
+        self.fit.tried(objects, Some(trained.sizes));
         self.number = if self.number == 1 { 2 } else { 1 };
         self.encoder = trained.encoder;
         if let Some(place) = self.shared.write().dictionaries.get_mut(usize::from(self.number)) {
@@ -454,10 +454,10 @@ mod tests {
             let state = store.shared.read();
             state.table.at(0).map(|entry| entry.block.as_ptr())
         };
-        let (before, writes) = (block(), format!("{:?}", writer.fit));
+        let (before, fit) = (block(), format!("{:?}", writer.fit));
         let first = store.get_json(&store.keys()[0]).unwrap().unwrap();
         writer.apply_watcher_event(Event::Apply(Raw::from_json(&first).unwrap())).unwrap();
-        assert_eq!((block(), format!("{:?}", writer.fit)), (before, writes));
+        assert_eq!((block(), format!("{:?}", writer.fit)), (before, fit));
         // One space makes it another.
         writer
             .apply_watcher_event(Event::Apply(Raw::from_json(&first.replace("{\"m", "{ \"m")).unwrap()))
