@@ -1,19 +1,26 @@
-//! What a watch keeps: kube's `Store<Pod>` as it is, and the same behind `relist()`; at rest, and at the most while all is listed
-//! again.
+//! What a watch keeps: kube's `Store<Pod>` as it is, the same behind `relist()`, and a store that packs them; at rest, and at the most
+//! while all is listed again. And what it takes to put a pod into the latter, and to get it back.
 //!
 //! 20,000 pods on a `FakeCluster`. Each keeper is a process of its own.
 //!
 //! `cargo bench -p kube-ext-benches --bench store`; a number after `--` is that many pods.
 
-use std::env;
+use std::{env, time::Instant};
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
-    runtime::{WatchStreamExt as _, reflector, watcher},
+    core::ObjectList,
+    runtime::{
+        WatchStreamExt as _, reflector,
+        watcher::{self, Event, watcher},
+    },
 };
-use kube_ext::{fake::FakeCluster, store::WatchEventsExt as _};
+use kube_ext::{
+    fake::FakeCluster,
+    store::{Raw, WatchEventsExt as _, compact},
+};
 use kube_ext_benches::{keeper, process::resident_of};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -23,7 +30,8 @@ const PODS: usize = 20_000;
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Who keeps the pods; what the others are held against comes first.
-const KEEPERS: [&str; 2] = ["kube's `Store<Pod>`", "the same behind `relist()`"];
+const KEEPERS: [&str; 4] =
+    ["kube's `Store<Pod>`", "the same behind `relist()`", "`CompactStore<Pod>`", "the same, pages of 100"];
 
 /// A value that is different for each pod.
 fn hex(rng: &mut u64, digits: usize) -> String {
@@ -186,6 +194,9 @@ async fn keep(number: usize, pods: usize) -> Result<()> {
     // What any connection takes is not a pod's.
     client.apiserver_version().await?;
     let before = resident_of("self").ok_or("unknown")?;
+    if number >= 2 {
+        return keep_packed(client, before, if number == 2 { 500 } else { 100 }, pods).await;
+    }
     let (store, writer) = reflector::store();
     let watch = watcher(Api::<Pod>::all(client), watcher::Config::default()).default_backoff();
     let mut changes = if number == 0 {
@@ -199,11 +210,67 @@ async fn keep(number: usize, pods: usize) -> Result<()> {
     keeper::keep(before, pods, changes, || store.len()).await
 }
 
+/// The same for a store that packs them.
+async fn keep_packed(client: Client, before: u64, page: u32, pods: usize) -> Result<()> {
+    let (store, mut writer) = compact::<Pod>();
+    let config = watcher::Config::default().page_size(page);
+    let watch = watcher(Api::<Raw<Pod>>::all(client), config).default_backoff();
+    let mut changes =
+        watch.map(|event| event.map(|event| writer.apply_watcher_event(event)).map(drop)).map(drop).boxed();
+    while store.len() < pods {
+        changes.next().await.ok_or("the end")?;
+    }
+    keeper::keep(before, pods, changes, || store.len()).await
+}
+
+/// What it takes to put a pod into the store, to get one, and to list them again, in one thread.
+fn time(pods: usize) -> Result<()> {
+    let each = |start: Instant, count: usize| start.elapsed().as_secs_f64() * 1e6 / count as f64;
+    let texts: Vec<String> = (0..pods).map(|number| pod(number).to_string()).collect();
+    let list = |texts: &[String]| format!(r#"{{"metadata": {{}}, "items": [{}]}}"#, texts.join(","));
+    let (store, mut writer) = compact::<Pod>();
+    let mut feed = || {
+        let (mut reading, mut writing) = (0.0, 0.0);
+        writer.apply_watcher_event(Event::Init)?;
+        for page in texts.chunks(500) {
+            let text = list(page);
+            let start = Instant::now();
+            let items = serde_json::from_str::<ObjectList<Raw<Pod>>>(&text)?.items;
+            reading += start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            for item in items {
+                writer.apply_watcher_event(Event::InitApply(item))?;
+            }
+            writing += start.elapsed().as_secs_f64();
+        }
+        writer.apply_watcher_event(Event::InitDone)?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>([reading, writing].map(|it| it * 1e6 / pods as f64))
+    };
+    let [[read, written], [_, again]] = [feed()?, feed()?];
+    let names = store.keys();
+    let start = Instant::now();
+    for name in &names {
+        store.get(name)?.ok_or("gone")?;
+    }
+    println!(
+        "a page read as `Raw<Pod>`: {read:.1} µs a pod; into the store: {written:.1} µs, {again:.1} µs when it is there;"
+    );
+    println!("out of it: {:.1} µs, {:.1} µs as JSON\n", each(start, pods), {
+        let start = Instant::now();
+        for name in &names {
+            store.get_json(name)?.ok_or("gone")?;
+        }
+        each(start, pods)
+    });
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let runtime = Runtime::new()?;
     if let Some((number, pods)) = keeper::asked()? {
         return runtime.block_on(keep(number, pods));
     }
     let pods = env::args().skip(1).find(|arg| arg != "--bench").map_or(Ok(PODS), |pods| pods.parse())?;
+    time(pods.min(5000))?;
     weigh(&runtime, pods)
 }

@@ -27,6 +27,10 @@
     doc = "| a watch's store without a second copy while a list comes again; rows in it instead of objects | [`store::WatchEventsExt`] | `runtime` |"
 )]
 #![cfg_attr(
+    feature = "runtime",
+    doc = "| a store of whole objects in less than a hundredth of the memory | [`store::CompactStore`] | `runtime` |"
+)]
+#![cfg_attr(
     feature = "client",
     doc = "| the owners of an object; who owns whom in a cluster, once or as it changes | [`owners::OwnersExt`], [`owners::OwnerGraph`] | `client` |"
 )]

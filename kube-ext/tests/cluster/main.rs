@@ -47,5 +47,6 @@ mod real_pods;
 mod row;
 mod runtime;
 mod store;
+mod store_compact;
 mod support;
 mod text;

@@ -40,5 +40,7 @@ mod row;
 mod runtime;
 #[path = "../cluster/store.rs"]
 mod store;
+#[path = "../cluster/store_compact.rs"]
+mod store_compact;
 #[path = "../cluster/support.rs"]
 mod support;

@@ -8,6 +8,7 @@
 )]
 
 mod bounds;
+mod compact;
 mod faults;
 mod lists;
 mod random;
