@@ -1,4 +1,7 @@
-//! What a watch keeps: lists that come again without a second copy, and events of another type for kube's `Store`.
+//! What a watch keeps: lists and watches in the background, lists that come again without a second copy, and events of another type for kube's
+//! `Store`.
+//!
+//! [`reflect`](fn@reflect) fills a store in the background, and tells how it is. What follows is for those who have a stream of events of their own.
 //!
 //! kube's [`reflector`](kube::runtime::reflector()) keeps the old objects and the new ones at once while a list comes again, after a 410
 //! or a connection that was cut: twice the memory. With [`relist`](WatchEventsExt::relist) in front of it each new object takes the
@@ -32,6 +35,7 @@
 //! [`Event`]: what was applied before and is not listed is gone.
 
 mod map;
+pub mod reflect;
 mod relist;
 mod seen;
 
@@ -45,6 +49,7 @@ use kube::runtime::{
 
 pub use self::{
     map::{MapEvents, map_event},
+    reflect::reflect,
     relist::Relist,
 };
 

@@ -11,6 +11,7 @@ mod bounds;
 mod faults;
 mod lists;
 mod random;
+mod reflect;
 
 use std::{collections::BTreeMap, hash::Hash};
 
