@@ -24,6 +24,10 @@
 )]
 #![cfg_attr(
     feature = "runtime",
+    doc = "| a list and a watch in the background that fill a store, and tell when it is ready, stale or refused | [`store::reflect()`] | `runtime` |"
+)]
+#![cfg_attr(
+    feature = "runtime",
     doc = "| a watch's store without a second copy while a list comes again; rows in it instead of objects | [`store::WatchEventsExt`] | `runtime` |"
 )]
 #![cfg_attr(

@@ -1,4 +1,8 @@
-//! What a watch keeps: whole objects in little memory, lists that come again without a second copy, and events of another type for kube's `Store`.
+//! What a watch keeps: lists and watches in the background, whole objects in little memory, lists that come again without a second copy, and
+//! events of another type for kube's `Store`.
+//!
+//! [`reflect`](fn@reflect) fills a store in the background, and tells how it is. [`CompactStore`] keeps whole objects packed. What follows is for those
+//! who have a stream of events of their own.
 //!
 //! kube's [`reflector`](kube::runtime::reflector()) keeps the old objects and the new ones at once while a list comes again, after a 410
 //! or a connection that was cut: twice the memory. With [`relist`](WatchEventsExt::relist) in front of it each new object takes the
@@ -38,6 +42,7 @@ mod compact;
 mod index;
 mod key;
 mod map;
+pub mod reflect;
 mod relist;
 mod seen;
 mod table;
@@ -53,6 +58,7 @@ use kube::runtime::{
 pub use self::{
     compact::{CompactBuilder, CompactError, CompactStore, CompactWriter, NoRow, Objects, Raw, compact},
     map::{MapEvents, map_event},
+    reflect::reflect,
     relist::Relist,
 };
 

@@ -67,6 +67,25 @@ where
     K::DynamicType: Eq + Hash,
 {
     events: Pin<Box<S>>,
+    turn: Turn<K>,
+}
+
+impl<S, K> Relist<S, K>
+where
+    K: Lookup + Clone + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    pub(super) fn new(events: S, store: Store<K>) -> Self {
+        Self { events: Box::pin(events), turn: Turn::new(store) }
+    }
+}
+
+/// What events are for a store that has been filled.
+pub(super) struct Turn<K>
+where
+    K: Lookup + 'static,
+    K::DynamicType: Eq + Hash,
+{
     store: Store<K>,
     /// Whether a list has passed as it is.
     is_listed: bool,
@@ -76,17 +95,17 @@ where
     gone: Vec<Arc<K>>,
 }
 
-impl<S, K> Relist<S, K>
+impl<K> Turn<K>
 where
     K: Lookup + Clone + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    pub(super) fn new(events: S, store: Store<K>) -> Self {
-        Self { events: Box::pin(events), store, is_listed: false, seen: None, gone: Vec::new() }
+    pub(super) fn new(store: Store<K>) -> Self {
+        Self { store, is_listed: false, seen: None, gone: Vec::new() }
     }
 
-    /// What this event is for a store that has been filled, if anything.
-    fn turn(&mut self, event: Event<K>) -> Option<Event<K>> {
+    /// What this event is for the store, if anything. What it makes vanish is to be asked for next.
+    pub(super) fn turn(&mut self, event: Event<K>) -> Option<Event<K>> {
         match (event, &mut self.seen) {
             (Event::Init, seen) if self.is_listed => {
                 // Whatever list was under way has not come to its end.
@@ -107,6 +126,15 @@ where
             (event, _) => Some(event),
         }
     }
+
+    /// The `Delete` of one more object that a list had not.
+    pub(super) fn next_gone(&mut self) -> Option<Event<K>> {
+        let object = self.gone.pop()?;
+        if self.gone.is_empty() {
+            self.gone = Vec::new();
+        }
+        Some(Event::Delete(Arc::unwrap_or_clone(object)))
+    }
 }
 
 impl<S, K> Stream for Relist<S, K>
@@ -120,15 +148,12 @@ where
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some(object) = this.gone.pop() {
-                if this.gone.is_empty() {
-                    this.gone = Vec::new();
-                }
-                return Poll::Ready(Some(Ok(Event::Delete(Arc::unwrap_or_clone(object)))));
+            if let Some(gone) = this.turn.next_gone() {
+                return Poll::Ready(Some(Ok(gone)));
             }
             match ready!(this.events.as_mut().poll_next(context)) {
                 Some(Ok(event)) => {
-                    if let Some(event) = this.turn(event) {
+                    if let Some(event) = this.turn.turn(event) {
                         return Poll::Ready(Some(Ok(event)));
                     }
                 }
@@ -145,8 +170,8 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relist")
-            .field("is_listed", &self.is_listed)
-            .field("is_listing", &self.seen.is_some())
+            .field("is_listed", &self.turn.is_listed)
+            .field("is_listing", &self.turn.seen.is_some())
             .finish_non_exhaustive()
     }
 }

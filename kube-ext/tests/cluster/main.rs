@@ -44,6 +44,8 @@ mod random_pods;
 #[path = "../parity/real.rs"]
 mod real;
 mod real_pods;
+mod reflect;
+mod reflect_by_role;
 mod row;
 mod runtime;
 mod store;

@@ -34,6 +34,8 @@ mod owners_status;
 mod picture;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
+#[path = "../cluster/reflect.rs"]
+mod reflect;
 #[path = "../cluster/row.rs"]
 mod row;
 #[path = "../cluster/runtime.rs"]

@@ -12,6 +12,7 @@ mod compact;
 mod faults;
 mod lists;
 mod random;
+mod reflect;
 
 use std::{collections::BTreeMap, hash::Hash};
 
