@@ -2,12 +2,16 @@
 
 use std::{error::Error, fmt, hash::Hash};
 
-use kube::runtime::{
-    reflector::{Lookup, store::Writer},
-    watcher::Event,
+use kube::{
+    Resource,
+    runtime::{
+        reflector::{Lookup, store::Writer},
+        watcher::Event,
+    },
 };
+use serde::de::DeserializeOwned;
 
-use super::super::relist::Turn;
+use crate::store::{CompactError, CompactWriter, Raw, relist::Turn};
 
 /// What keeps the objects of a watch: the writing side of a store.
 ///
@@ -185,6 +189,21 @@ where
             self.writer.apply_watcher_event(&gone);
         }
         Ok(())
+    }
+}
+
+/// What it refuses is an error of the object alone: the store has the older one, or none.
+impl<K, R> Keep for CompactWriter<K, R>
+where
+    K: Resource + Send + Sync + 'static,
+    K::DynamicType: Send + Sync,
+    R: DeserializeOwned + Send + Sync + 'static,
+{
+    type Error = CompactError;
+    type Object = Raw<K>;
+
+    fn keep(&mut self, event: Event<Raw<K>>) -> Result<(), CompactError> {
+        self.apply_watcher_event(event)
     }
 }
 
