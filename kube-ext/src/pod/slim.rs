@@ -3,7 +3,7 @@
 use k8s_openapi::{
     api::core::v1::{
         Container, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-        EphemeralContainer, Pod, PodCondition,
+        EphemeralContainer, Pod, PodCondition, PodIP, PodReadinessGate,
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
@@ -58,8 +58,8 @@ pub struct PodSlim {
     pub(super) init_containers: Shared<Box<[ContainerSlim]>>,
     #[slim(path = "spec.ephemeralContainers")]
     pub(super) ephemeral_containers: Shared<Box<[EphemeralSlim]>>,
-    #[slim(path = "spec.readinessGates[].conditionType")]
-    pub(super) readiness_gates: Box<[Interned]>,
+    #[slim(path = "spec.readinessGates")]
+    pub(super) readiness_gates: Shared<Box<[GateSlim]>>,
     /// The phase that its status names.
     #[slim(path = "status.phase")]
     pub phase: Option<Interned>,
@@ -71,8 +71,8 @@ pub struct PodSlim {
     pub nominated_node_name: Option<Interned>,
     #[slim(path = "status.podIP")]
     pub(super) pod_ip: Option<Box<str>>,
-    #[slim(path = "status.podIPs[].ip")]
-    pub(super) pod_ips: Box<[Box<str>]>,
+    #[slim(path = "status.podIPs[]")]
+    pub(super) pod_ips: Box<[IpSlim]>,
     #[slim(path = "status.conditions")]
     pub(super) conditions: Conditions,
     #[slim(path = "status.containerStatuses[]")]
@@ -116,6 +116,20 @@ impl<'de> Deserialize<'de> for EphemeralSlim {
 }
 
 impl View<EphemeralContainer> for EphemeralSlim {}
+
+#[derive(Slim, Clone, Debug, PartialEq, Eq, Hash)]
+#[slim(of = PodReadinessGate)]
+pub(super) struct GateSlim {
+    #[slim(path = "conditionType")]
+    pub(super) condition_type: Interned,
+}
+
+#[derive(Slim, Clone, Debug, PartialEq)]
+#[slim(of = PodIP)]
+pub(super) struct IpSlim {
+    #[slim(path = "ip")]
+    pub(super) ip: Box<str>,
+}
 
 /// What a [`PodSlim`] keeps of a container's status.
 ///
@@ -241,7 +255,7 @@ impl Read for PodSlim {
     }
 
     fn gates(&self) -> impl Iterator<Item = &str> {
-        self.readiness_gates.iter().map(Interned::as_str)
+        self.readiness_gates.iter().map(|gate| &*gate.condition_type)
     }
 
     fn phase(&self) -> Option<&str> {
@@ -257,7 +271,7 @@ impl Read for PodSlim {
     }
 
     fn pod_ips(&self) -> impl Iterator<Item = &str> {
-        self.pod_ips.iter().map(|ip| &**ip)
+        self.pod_ips.iter().map(|ip| &*ip.ip)
     }
 
     fn conditions(&self) -> impl Iterator<Item = read::Condition<'_>> {

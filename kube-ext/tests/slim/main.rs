@@ -11,6 +11,7 @@ mod folds;
 #[path = "../cluster/generate.rs"]
 mod generate;
 mod meta;
+mod mutated;
 mod paths;
 mod pods;
 mod resource;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::generate;
 
 /// A random pod as a server would have it, with what the generator leaves out.
-fn pod(seed: u64) -> Value {
+pub(crate) fn pod(seed: u64) -> Value {
     let (pod, status, deleted) = generate::pod(seed);
     let mut pod = serde_json::to_value(pod).unwrap();
     pod["status"] = status;
