@@ -1,6 +1,7 @@
 //! The derive macros of `kube-ext`, which gives them on: use them from there, with its feature `derive`. Their documentation
 //! is that of [`kube_ext::slim`](https://docs.rs/kube-ext/latest/kube_ext/slim/).
 
+mod columns;
 mod slim;
 
 use proc_macro::TokenStream;
@@ -25,4 +26,11 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_slim(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     slim::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// The columns of a custom resource: its cells, and those of its definition. `kube_ext::columns::PrinterColumns` says how.
+#[proc_macro_derive(Columns, attributes(columns, column))]
+pub fn derive_columns(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    columns::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

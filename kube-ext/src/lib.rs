@@ -44,6 +44,10 @@
 )]
 #![cfg_attr(
     feature = "derive",
+    doc = "| the columns of a custom resource told once: its cells, and those of its definition | [`columns::PrinterColumns`] | `derive` |"
+)]
+#![cfg_attr(
+    feature = "derive",
     doc = "| a typed view that decodes the fields it names and keeps nothing else | [`slim::Slim`] | `derive` |"
 )]
 #![cfg_attr(

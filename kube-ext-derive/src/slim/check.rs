@@ -15,22 +15,7 @@ pub(super) fn path(field: &Field, of: &Path) -> TokenStream {
     let Some((path, rust)) = &field.path else {
         return quote_spanned!(span => { let _: private::Is<#ty, private::SlimMeta> = private::Is::same(); let _: private::At<'_, #of> = root; });
     };
-    let rust = rust.as_deref().unwrap_or(path);
-    let told = !std::ptr::eq(rust, path.as_slice());
-    let steps = path.iter().zip(rust).map(|(json, rust)| match (json, rust) {
-        (Step::Field(json), Step::Field(rust)) => {
-            let name = if told { ident(rust, span) } else { ident(&names::rust(json), span) };
-            let spelled = (!told && !names::is_kubernetes(json))
-                .then(|| quote_spanned!(span => private::spelled(at.names());));
-            quote_spanned! {span =>
-                let at = at.open();
-                #spelled
-                let at = at.get(|object| &object.#name);
-            }
-        }
-        (Step::Entry(_), _) => quote_spanned!(span => let at = private::entry(at.open());),
-        _ => quote_spanned!(span => let at = private::each(at.open());),
-    });
+    let steps = steps(path, rust.as_deref(), span);
     let fits = match &field.fold {
         Fold::One | Fold::First => {
             let ty = inner(ty);
@@ -47,9 +32,28 @@ pub(super) fn path(field: &Field, of: &Path) -> TokenStream {
     };
     quote_spanned! {span => {
         let at = root;
-        #(#steps)*
+        #steps
         #fits
     }}
+}
+
+/// The way of a path from `at`, which is the object, to `at`, which is what is there.
+pub(crate) fn steps(path: &[Step], rust: Option<&[Step]>, span: Span) -> TokenStream {
+    let steps = path.iter().zip(rust.unwrap_or(path)).map(|(json, name)| match (json, name) {
+        (Step::Field(json), Step::Field(name)) => {
+            let name = if rust.is_some() { ident(name, span) } else { ident(&names::rust(json), span) };
+            let spelled = (rust.is_none() && !names::is_kubernetes(json))
+                .then(|| quote_spanned!(span => private::spelled(at.names());));
+            quote_spanned! {span =>
+                let at = at.open();
+                #spelled
+                let at = at.get(|object| &object.#name);
+            }
+        }
+        (Step::Entry(_), _) => quote_spanned!(span => let at = private::entry(at.open());),
+        _ => quote_spanned!(span => let at = private::each(at.open());),
+    });
+    quote_spanned!(span => #(#steps)*)
 }
 
 fn ident(name: &str, span: Span) -> Ident {

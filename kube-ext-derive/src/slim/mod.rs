@@ -1,9 +1,9 @@
 //! `#[derive(Slim)]`.
 
-mod check;
+pub(crate) mod check;
 mod input;
 mod names;
-mod path;
+pub(crate) mod path;
 mod tree;
 
 use proc_macro2::TokenStream;

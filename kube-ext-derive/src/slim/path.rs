@@ -2,7 +2,7 @@
 
 /// A step on the way into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// A field of an object.
     Field(String),
     /// An entry of a map.
@@ -13,7 +13,7 @@ pub(super) enum Step {
 
 impl Step {
     /// The key in the JSON, if it is one.
-    pub(super) fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         match self {
             Self::Field(key) | Self::Entry(key) => Some(key),
             Self::Each => None,
@@ -22,7 +22,7 @@ impl Step {
 }
 
 /// Reads a path, or says what is wrong with it.
-pub(super) fn parse(path: &str) -> Result<Vec<Step>, String> {
+pub(crate) fn parse(path: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     let mut rest = path;
     loop {

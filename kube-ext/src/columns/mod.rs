@@ -9,14 +9,22 @@
 //! assert_eq!(Pod::default().cells().len(), names.len());
 //! ```
 
+#[cfg(any(feature = "derive", feature = "fake"))]
+pub(crate) mod cell;
 mod core;
+#[cfg(feature = "derive")]
+pub(crate) mod printer;
 mod table;
 
 use chrono::{DateTime, Utc};
 
+#[cfg(feature = "derive")]
+pub use self::printer::{PrinterColumn, PrinterColumns};
 #[cfg(feature = "client")]
 pub(crate) use self::table::write_cell;
 pub use self::table::{Header, Row, Table};
+#[cfg(feature = "derive")]
+pub use kube_ext_derive::Columns;
 
 /// A column of a resource's table, as in the server's `Table` answers.
 ///

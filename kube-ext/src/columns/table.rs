@@ -5,7 +5,7 @@ mod align;
 mod parts;
 mod server;
 mod text;
-mod value;
+pub(super) mod value;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ use super::{
     fold::{Joined, Number},
     view::View,
 };
+use crate::columns::printer::Printed;
 
 /// A place in an object of which the type is known.
 #[derive(Debug)]
@@ -124,6 +125,17 @@ pub trait Fits {
 
 impl<T: View<U>, U> Fits for Pair<T, U> {
     fn fits(self) {}
+}
+
+/// The type of a column that shows what is there.
+pub fn column_type<T: Printed>(_: At<'_, T>) -> &'static str {
+    T::TYPE
+}
+
+impl<T> Default for At<'_, T> {
+    fn default() -> Self {
+        Self(None)
+    }
 }
 
 /// One reads the other, and is not the same type.

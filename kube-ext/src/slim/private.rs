@@ -14,9 +14,19 @@ pub use kube::Resource;
 pub use serde::{Deserialize, Deserializer};
 pub use serde_json::Value;
 
+pub use crate::columns::{
+    Column, Columns, PrinterColumn, PrinterColumns,
+    printer::{Printed, cells},
+};
+pub use chrono::{DateTime, Utc};
+pub use std::{sync::LazyLock, vec::Vec};
+
 pub use super::{
     SlimMeta,
-    check::{At, Fits, HasNames, Is, Open, Pair, counts, each, entry, is_any, joins, reads, spelled, sums},
+    check::{
+        At, Fits, HasNames, Is, Open, Pair, column_type, counts, each, entry, is_any, joins, reads, spelled,
+        sums,
+    },
     decode::{Builder, Shape, build, skip},
     fold::{All, Any, Count, First, Fold, Join, One, Sum},
 };

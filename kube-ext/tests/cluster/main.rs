@@ -40,6 +40,7 @@ mod parity;
 mod parity_live;
 #[path = "../owners/follow/picture.rs"]
 mod picture;
+mod printer_columns;
 mod random_pods;
 #[path = "../parity/real.rs"]
 mod real;

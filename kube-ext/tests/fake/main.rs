@@ -32,6 +32,8 @@ mod owners_relations_tables;
 mod owners_status;
 #[path = "../owners/follow/picture.rs"]
 mod picture;
+#[path = "../cluster/printer_columns.rs"]
+mod printer_columns;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/reflect.rs"]

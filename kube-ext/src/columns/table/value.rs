@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 use crate::go_float;
 
 /// A value as `fmt.Sprint` prints it: `1.5`, `true`, `1e+06`, `[a <nil>]`, `map[a:1]`.
-pub(super) fn sprint(value: &Value) -> String {
+pub(in crate::columns) fn sprint(value: &Value) -> String {
     let mut out = String::new();
     write(value, Verb::Default, &mut out);
     out

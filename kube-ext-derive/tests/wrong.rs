@@ -2,5 +2,5 @@
 
 #[test]
 fn what_does_not_compile() {
-    trybuild::TestCases::new().compile_fail("tests/slim/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/wrong/*.rs");
 }

@@ -1,0 +1,130 @@
+//! `#[derive(Columns)]`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Attribute, DeriveInput, Error, LitInt, LitStr, Path, Result, Type};
+
+use crate::slim::{
+    check,
+    path::{self, Step},
+};
+
+/// A column, as an attribute tells it.
+struct Column {
+    name: LitStr,
+    path: LitStr,
+    steps: Vec<Step>,
+    rust: Option<Vec<Step>>,
+    priority: u8,
+    description: Option<LitStr>,
+}
+
+pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let (of, library) = resource(input)?;
+    let columns = input.attrs.iter().filter(|attribute| attribute.path().is_ident("column"));
+    let columns = columns.map(Column::read).collect::<Result<Vec<_>>>()?;
+    let shown = columns
+        .iter()
+        .map(|Column { name, priority, .. }| quote!(private::Column { name: #name, priority: #priority }));
+    let printed = columns.iter().map(Column::printed);
+    Ok(quote! {
+        #[allow(clippy::all, clippy::pedantic, unused_imports, unused_qualifications)]
+        const _: () = {
+            use #library::slim::private;
+
+            impl private::Columns for #of {
+                fn columns() -> &'static [private::Column] {
+                    const { &[private::Column { name: "Name", priority: 0 }, #(#shown),*] }
+                }
+
+                fn cells_at(&self, now: private::DateTime<private::Utc>) -> private::Vec<private::String> {
+                    private::cells(self, <Self as private::PrinterColumns>::printer_columns(), now)
+                }
+            }
+
+            impl private::PrinterColumns for #of {
+                fn printer_columns() -> &'static [private::PrinterColumn] {
+                    use private::{HasNames as _, Open as _};
+                    static COLUMNS: private::LazyLock<private::Vec<private::PrinterColumn>> =
+                        private::LazyLock::new(|| {
+                            let root = private::At::<'_, #of>::default();
+                            private::Vec::from([#(#printed),*])
+                        });
+                    &COLUMNS
+                }
+            }
+        };
+    })
+}
+
+/// The resource whose columns they are, and where the library is.
+fn resource(input: &DeriveInput) -> Result<(Type, Path)> {
+    let ident = &input.ident;
+    let (mut of, mut library) = (syn::parse_quote!(#ident), syn::parse_quote!(::kube_ext));
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("columns")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("of") {
+                of = meta.value()?.parse()?;
+            } else if meta.path.is_ident("crate") {
+                library = meta.value()?.parse()?;
+            } else {
+                return Err(
+                    meta.error("these are `of = Resource` and `crate = path`; a column is #[column(..)]")
+                );
+            }
+            Ok(())
+        })?;
+    }
+    Ok((of, library))
+}
+
+impl Column {
+    fn read(attribute: &Attribute) -> Result<Self> {
+        let (mut name, mut path, mut rust, mut description) = (None, None, None, None);
+        let mut priority = 0;
+        attribute.parse_nested_meta(|meta| {
+            let text = |slot: &mut Option<LitStr>| meta.value()?.parse().map(|text| *slot = Some(text));
+            match meta.path.get_ident().map(ToString::to_string).as_deref() {
+                Some("name") => text(&mut name),
+                Some("path") => text(&mut path),
+                Some("rust") => text(&mut rust),
+                Some("description") => text(&mut description),
+                Some("priority") => meta.value()?.parse().and_then(|number: LitInt| {
+                    priority = number.base10_parse()?;
+                    Ok(())
+                }),
+                _ => Err(meta.error("a column's are `name`, `path`, `priority`, `description` and `rust`")),
+            }
+        })?;
+        let missing = |what: &str| Error::new_spanned(attribute, format!("a column has a {what}"));
+        let (name, path) = (name.ok_or_else(|| missing("name"))?, path.ok_or_else(|| missing("path"))?);
+        let read =
+            |text: &LitStr| path::parse(&text.value()).map_err(|message| Error::new_spanned(text, message));
+        let steps = read(&path)?;
+        if steps.contains(&Step::Each) {
+            return Err(Error::new_spanned(
+                &path,
+                "a column shows one value: there can be no [] in its path",
+            ));
+        }
+        let rust = rust.as_ref().map(read).transpose()?;
+        Ok(Self { name, path, steps, rust, priority, description })
+    }
+
+    fn printed(&self) -> TokenStream {
+        let Self { name, steps, priority, .. } = self;
+        let span = self.path.span();
+        let keys = steps.iter().filter_map(Step::key);
+        let way = check::steps(steps, self.rust.as_deref(), span);
+        let description = match &self.description {
+            Some(description) => quote!(private::Option::Some(#description)),
+            None => quote!(private::Option::None),
+        };
+        let of_type = quote_spanned!(span => {
+            let at = root;
+            #way
+            private::column_type(at.open())
+        });
+        quote!(private::PrinterColumn::new(#name, #of_type, &[#(#keys),*], #priority, #description))
+    }
+}

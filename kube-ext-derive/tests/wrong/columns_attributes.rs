@@ -1,0 +1,34 @@
+use k8s_openapi::api::core::v1::PodSpec;
+use kube_ext::columns::Columns;
+
+#[derive(Columns)]
+#[column(name = "Node")]
+struct NoPath {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[column(path = "spec.nodeName")]
+struct NoName {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[column(name = "Containers", path = "spec.containers[].name")]
+struct Several {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[column(name = "Node", path = "spec.nodeName", width = 3)]
+struct NoSuchWord {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[columns(name = "Node")]
+struct NoColumn {
+    spec: PodSpec,
+}
+
+fn main() {}

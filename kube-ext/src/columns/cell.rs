@@ -1,0 +1,51 @@
+//! Cells of custom resources as the server makes them
+//! (`k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor`).
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::{go_float, time::Age};
+
+/// The cell of a column of this type with this value; null if it is of another.
+pub(crate) fn of_type(of_type: &str, value: &Value, now: DateTime<Utc>) -> Value {
+    match (of_type, value) {
+        ("string", value) => text(value).into(),
+        ("integer", Value::Number(number)) => match number.as_i64() {
+            Some(integer) => integer.into(),
+            None => number.as_f64().map(truncated).into(),
+        },
+        ("number", Value::Number(number)) => number.clone().into(),
+        ("boolean", Value::Bool(yes)) => (*yes).into(),
+        ("date", Value::String(time)) => age(time, now).into(),
+        _ => Value::Null,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "as the server does")]
+fn truncated(float: f64) -> i64 {
+    float as i64
+}
+
+fn age(time: &str, now: DateTime<Utc>) -> String {
+    match DateTime::parse_from_rfc3339(time) {
+        Ok(time) => Age::new(now - time.to_utc()).to_string(),
+        Err(_) if time.is_empty() => Age::UNKNOWN.to_string(),
+        Err(_) => "<invalid>".to_owned(),
+    }
+}
+
+/// A value as `k8s.io/client-go/util/jsonpath` prints it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "<no value>".to_owned(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => go_float::general(float),
+            _ => number.to_string(),
+        },
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => {
+            value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+        }
+    }
+}
