@@ -11,9 +11,9 @@ use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
-    core::ObjectList,
     runtime::{
-        WatchStreamExt as _, reflector,
+        WatchStreamExt as _,
+        reflector::{self, ObjectRef, reflector},
         watcher::{self, Event, watcher},
     },
 };
@@ -26,6 +26,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 const PODS: usize = 20_000;
+/// In a packed store, fed in this process.
+const PACKED: usize = 50_000;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -223,45 +225,41 @@ async fn keep_packed(client: Client, before: u64, page: u32, pods: usize) -> Res
     keeper::keep(before, pods, changes, || store.len()).await
 }
 
-/// What it takes to put a pod into the store, to get one, and to list them again, in one thread.
-fn time(pods: usize) -> Result<()> {
-    let each = |start: Instant, count: usize| start.elapsed().as_secs_f64() * 1e6 / count as f64;
-    let texts: Vec<String> = (0..pods).map(|number| pod(number).to_string()).collect();
-    let list = |texts: &[String]| format!(r#"{{"metadata": {{}}, "items": [{}]}}"#, texts.join(","));
+/// What a packed store takes of a pod without a client before it, and what it takes to put one in, again, and to get it.
+fn time() -> Result<()> {
+    let resident = || resident_of("self").ok_or("unknown");
+    let before = resident()?;
     let (store, mut writer) = compact::<Pod>();
     let mut feed = || {
-        let (mut reading, mut writing) = (0.0, 0.0);
+        let mut spent = [0.0; 2];
         writer.apply_watcher_event(Event::Init)?;
-        for page in texts.chunks(500) {
-            let text = list(page);
+        for number in 0..PACKED {
+            let text = pod(number).to_string();
             let start = Instant::now();
-            let items = serde_json::from_str::<ObjectList<Raw<Pod>>>(&text)?.items;
-            reading += start.elapsed().as_secs_f64();
+            let pod: Raw<Pod> = serde_json::from_str(&text)?;
+            spent[0] += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            for item in items {
-                writer.apply_watcher_event(Event::InitApply(item))?;
-            }
-            writing += start.elapsed().as_secs_f64();
+            writer.apply_watcher_event(Event::InitApply(pod))?;
+            spent[1] += start.elapsed().as_secs_f64();
         }
         writer.apply_watcher_event(Event::InitDone)?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>([reading, writing].map(|it| it * 1e6 / pods as f64))
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(spent.map(|it| it * 1e6 / PACKED as f64))
     };
-    let [[read, written], [_, again]] = [feed()?, feed()?];
+    let [read, put] = feed()?;
+    let bytes = (resident()? - before) * 1024 / PACKED as u64;
+    let [_, again] = feed()?;
     let names = store.keys();
-    let start = Instant::now();
-    for name in &names {
-        store.get(name)?.ok_or("gone")?;
-    }
-    println!(
-        "a page read as `Raw<Pod>`: {read:.1} µs a pod; into the store: {written:.1} µs, {again:.1} µs when it is there;"
-    );
-    println!("out of it: {:.1} µs, {:.1} µs as JSON\n", each(start, pods), {
+    let of_names = |get: &dyn Fn(&ObjectRef<Pod>) -> Result<()>| {
         let start = Instant::now();
-        for name in &names {
-            store.get_json(name)?.ok_or("gone")?;
-        }
-        each(start, pods)
-    });
+        names.iter().step_by(10).try_for_each(get)?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(start.elapsed().as_secs_f64() * 1e7 / PACKED as f64)
+    };
+    let get = of_names(&|name| store.get(name)?.map(drop).ok_or("gone".into()))?;
+    let json = of_names(&|name| store.get_json(name)?.map(drop).ok_or("gone".into()))?;
+    println!("{PACKED} pods in a `CompactStore<Pod>`: {bytes} bytes each, resident; µs for each:\n");
+    println!("| read as `Raw<Pod>` | into the store | again | `get` | `get_json` |");
+    println!("| --- | --- | --- | --- | --- |");
+    println!("| {read:.1} | {put:.1} | {again:.1} | {get:.1} | {json:.1} |\n");
     Ok(())
 }
 
@@ -271,6 +269,6 @@ fn main() -> Result<()> {
         return runtime.block_on(keep(number, pods));
     }
     let pods = env::args().skip(1).find(|arg| arg != "--bench").map_or(Ok(PODS), |pods| pods.parse())?;
-    time(pods.min(5000))?;
+    time()?;
     weigh(&runtime, pods)
 }

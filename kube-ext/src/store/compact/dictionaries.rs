@@ -9,8 +9,8 @@ use super::codec::Encoder;
 /// At most so many bytes of JSON are looked at to train one.
 pub(super) const SAMPLE: usize = 1 << 20;
 
-/// The sizes that are tried; the one that packs best is taken. More of a dictionary makes objects of one kind no smaller.
-const SIZES: [usize; 2] = [16 << 10, 32 << 10];
+/// Its size. Training goes wrong with less than some thirty times as much to learn from, and a larger one makes pods no smaller.
+const SIZE: usize = 16 << 10;
 
 /// Every so manieth sample is not trained on, but tried.
 const TRIED: usize = 5;
@@ -28,7 +28,7 @@ const WORSE: usize = 120;
 const FIRST: usize = 512 << 10;
 
 /// One is tried again when there are so many times as many objects.
-const GROWN: usize = 8;
+const GROWN: usize = 32;
 
 /// It has been written so many times before a dictionary is held to have stopped fitting.
 const WRITES: usize = 512;
@@ -86,21 +86,13 @@ pub(super) fn train(samples: &[String], now: &mut Encoder) -> io::Result<Option<
     };
     let bytes: Vec<u8> = of(false).flat_map(str::bytes).collect();
     let lengths: Vec<usize> = of(false).map(str::len).collect();
-    let mut fewest = sizes_of(now, of(true))?.packed * BETTER / 100;
-    let mut best = None;
-    for size in SIZES {
-        // It cannot be trained on too little, or on the same again and again.
-        let Ok(dictionary) = from_continuous(&bytes, &lengths, size) else { continue };
-        let mut encoder = Encoder::new(&dictionary)?;
-        let sizes = sizes_of(&mut encoder, of(true))?;
-        if sizes.packed < fewest
-            && let Some(decoding) = DDict::try_create(&dictionary)
-        {
-            fewest = sizes.packed;
-            best = Some(Trained { encoder, decoding: Arc::new(decoding), sizes });
-        }
-    }
-    Ok(best)
+    let before = sizes_of(now, of(true))?;
+    // It cannot be trained on too little, or on the same again and again.
+    let Ok(dictionary) = from_continuous(&bytes, &lengths, SIZE) else { return Ok(None) };
+    let mut encoder = Encoder::new(&dictionary)?;
+    let sizes = sizes_of(&mut encoder, of(true))?;
+    let decoding = DDict::try_create(&dictionary).filter(|_| sizes.packed < before.packed * BETTER / 100);
+    Ok(decoding.map(|decoding| Trained { encoder, decoding: Arc::new(decoding), sizes }))
 }
 
 fn sizes_of<'a>(encoder: &mut Encoder, samples: impl Iterator<Item = &'a str>) -> io::Result<Sizes> {
@@ -205,16 +197,16 @@ mod tests {
         // In vain: once more when there are many more.
         fit.tried(5, None);
         fit.note(FIRST, 1000);
-        assert!(!fit.is_due(39));
-        assert!(fit.is_due(40));
+        assert!(!fit.is_due(5 * GROWN - 1));
+        assert!(fit.is_due(5 * GROWN));
     }
 
     #[test]
     fn the_next_comes_when_there_are_more_or_it_does_not_fit() {
         let mut fit = Fit::default();
         fit.tried(100, Some(of_each(1000, 100)));
-        assert!(!fit.is_due(799));
-        assert!(fit.is_due(800));
+        assert!(!fit.is_due(100 * GROWN - 1));
+        assert!(fit.is_due(100 * GROWN));
         let write = |fit: &mut Fit, count: usize, bytes: usize, packed: usize| {
             (0..count).for_each(|_| fit.note(bytes, packed));
             fit.is_due(100)

@@ -57,7 +57,7 @@ where
 /// # Bounds
 /// An object takes its frame, a byte, its key (namespace, name and 3 bytes), what the allocator puts around a block, and 21 bytes and the
 /// size of `R` in tables, with what those have to spare. Beside those there are
-/// - one dictionary of at most 32 KiB, and another while it takes the place of an old one, with tables of some 700 KiB for the writer and 60
+/// - one dictionary of at most 16 KiB, and another while it takes the place of an old one, with tables of some 700 KiB for the writer and 42
 ///   KiB for readers;
 /// - 93 KiB for each of at most 4 readers at a time, for the next ones;
 /// - at most as many objects that have been read as [`cached`](CompactBuilder::cached) says;
