@@ -151,9 +151,15 @@ async fn deleted_while_a_streamed_list_comes() {
         end.to_string(),
     ];
     let body = lines.join("\n").into_bytes();
-    let service = tower::service_fn(move |_: Request<Body>| {
+    let service = tower::service_fn(move |request: Request<Body>| {
         let body = body.clone();
-        async move { Ok::<_, std::convert::Infallible>(Response::new(Body::from(body))) }
+        async move {
+            if !request.uri().query().unwrap_or_default().contains("sendInitialEvents") {
+                // No watch after it makes good what the list has wrong.
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, std::convert::Infallible>(Response::new(Body::from(body)))
+        }
     });
     let (store, _, reflection) = start(Api::<ConfigMap>::all(Client::new(service, "default")));
     ready(&reflection).await;
