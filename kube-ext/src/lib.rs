@@ -120,6 +120,7 @@ mod guides {
     #[cfg(feature = "fake")]
     #[doc = include_str!("../../docs/client.md")]
     mod client {}
+    #[cfg(feature = "derive")]
     #[doc = include_str!("../../docs/columns.md")]
     mod columns {}
     #[cfg(all(feature = "fake", feature = "ws"))]
@@ -141,7 +142,7 @@ mod guides {
     #[cfg(all(feature = "derive", feature = "fake", feature = "runtime"))]
     #[doc = include_str!("../../docs/slim.md")]
     mod slim {}
-    #[cfg(all(feature = "fake", feature = "runtime"))]
+    #[cfg(all(feature = "derive", feature = "fake", feature = "runtime"))]
     #[doc = include_str!("../../docs/store.md")]
     mod store {}
     #[doc = include_str!("../../docs/time.md")]

@@ -56,7 +56,10 @@ use kube::runtime::{
 };
 
 pub use self::{
-    compact::{CompactBuilder, CompactError, CompactStore, CompactWriter, NoRow, Objects, Raw, compact},
+    compact::{
+        CompactBuilder, CompactError, CompactStore, CompactWriter, Kept, NoRow, Objects, Raw, RowStore,
+        RowsOnly, Whole, compact,
+    },
     map::{MapEvents, map_event},
     reflect::reflect,
     relist::Relist,

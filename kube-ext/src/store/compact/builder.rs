@@ -1,12 +1,12 @@
 //! What a store is to be like.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use kube::Resource;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::{CompactStore, CompactWriter, NoRow, shared::Shared};
+use super::{CompactStore, CompactWriter, Kept, NoRow, RowsOnly, Whole, shared::Shared};
 use crate::store::index::Functions;
 
 /// So many objects that have been read are kept.
@@ -22,25 +22,20 @@ const CACHED: usize = 32;
 /// assert!(pods.is_empty());
 /// ```
 #[must_use = "there is no store until it is built"]
-pub struct CompactBuilder<K: Resource, R = NoRow> {
+pub struct CompactBuilder<K: Resource, R = NoRow, O = Whole> {
     has_managed_fields: bool,
     cached: usize,
     functions: Functions<R>,
-    kind: std::marker::PhantomData<fn() -> K>,
+    kind: PhantomData<fn() -> (K, O)>,
 }
 
 impl<K: Resource, R> Default for CompactBuilder<K, R> {
     fn default() -> Self {
-        Self {
-            has_managed_fields: true,
-            cached: CACHED,
-            functions: Functions::default(),
-            kind: std::marker::PhantomData,
-        }
+        Self { has_managed_fields: true, cached: CACHED, functions: Functions::default(), kind: PhantomData }
     }
 }
 
-impl<K: Resource, R> fmt::Debug for CompactBuilder<K, R> {
+impl<K: Resource, R, O> fmt::Debug for CompactBuilder<K, R, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactBuilder")
             .field("managed_fields", &self.has_managed_fields)
@@ -84,6 +79,23 @@ impl<K: Resource, R> CompactBuilder<K, R> {
         self
     }
 
+    /// Keeps rows and nothing else: a [`RowStore`](super::RowStore).
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::Pod;
+    /// use kube_ext::store::{CompactStore, NoRow};
+    ///
+    /// // Names alone.
+    /// let (names, _writer) = CompactStore::<Pod, NoRow>::builder().rows_only().build();
+    /// assert!(names.keys().is_empty());
+    /// ```
+    pub fn rows_only(self) -> CompactBuilder<K, R, RowsOnly> {
+        let Self { functions, .. } = self;
+        CompactBuilder { has_managed_fields: true, cached: 0, functions, kind: PhantomData }
+    }
+}
+
+impl<K: Resource, R, O: Kept> CompactBuilder<K, R, O> {
     /// An index over rows, for [`indexed`](CompactStore::indexed): `keys` calls what it is given with each key of a row, of which there may be any
     /// number. An index of the same name takes the place of an earlier one.
     ///
@@ -128,7 +140,7 @@ impl<K: Resource, R> CompactBuilder<K, R> {
     /// let (pods, _writer) = CompactStore::<Pod>::builder().build();
     /// assert!(pods.is_empty());
     /// ```
-    pub fn build(self) -> (CompactStore<K, R>, CompactWriter<K, R>)
+    pub fn build(self) -> (CompactStore<K, R, O>, CompactWriter<K, R, O>)
     where
         R: DeserializeOwned,
         K::DynamicType: Default,
@@ -146,13 +158,13 @@ impl<K: Resource, R> CompactBuilder<K, R> {
     /// let (pods, _writer) = CompactStore::<DynamicObject>::builder().build_with(ApiResource::erase::<Pod>(&()));
     /// assert!(pods.is_empty());
     /// ```
-    pub fn build_with(self, kind: K::DynamicType) -> (CompactStore<K, R>, CompactWriter<K, R>)
+    pub fn build_with(self, kind: K::DynamicType) -> (CompactStore<K, R, O>, CompactWriter<K, R, O>)
     where
         R: DeserializeOwned,
     {
         let (ready, is_ready) = watch::channel(false);
         let shared = Arc::new(Shared::new(kind, self.functions, is_ready, self.cached));
         let writer = CompactWriter::new(shared.clone(), ready, self.has_managed_fields);
-        (CompactStore { shared }, writer)
+        (CompactStore { shared, kept: PhantomData }, writer)
     }
 }

@@ -11,7 +11,7 @@ mod row;
 mod shared;
 mod writer;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use kube::{Resource, runtime::reflector::ObjectRef};
 use serde::de::DeserializeOwned;
@@ -20,7 +20,11 @@ use self::shared::{Found, Shared};
 use super::key;
 
 pub use self::{
-    builder::CompactBuilder, error::Error as CompactError, objects::Objects, raw::Raw, row::NoRow,
+    builder::CompactBuilder,
+    error::Error as CompactError,
+    objects::Objects,
+    raw::Raw,
+    row::{Kept, NoRow, RowsOnly, Whole},
     writer::CompactWriter,
 };
 
@@ -96,17 +100,51 @@ where
 /// assert_eq!(pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()), Some("node-1"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct CompactStore<K: Resource, R = NoRow> {
+pub struct CompactStore<K: Resource, R = NoRow, O = Whole> {
     shared: Arc<Shared<K, R>>,
+    kept: PhantomData<fn() -> O>,
 }
 
-impl<K: Resource, R> Clone for CompactStore<K, R> {
+/// A store that keeps a row of each object, and nothing else: what [`CompactStore`] has beside its objects.
+///
+/// With a row of a few fields it takes a hundred bytes an object or two, whatever the size of the object. `R` is read from the object's JSON: a
+/// part that `#[derive(Slim)]` makes reads nothing more than it names, and need not have the metadata, since the store knows namespace and name.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # use kube_ext::fake::FakeCluster;
+/// # let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web-0}, spec: {nodeName: node-1, containers: [{name: app}]}}";
+/// # let cluster = FakeCluster::builder().yaml(pod).start().await?;
+/// # let client = cluster.client()?;
+/// use k8s_openapi::api::core::v1::Pod;
+/// use kube::{Api, runtime::reflector::ObjectRef};
+/// use kube_ext::store::{CompactStore, RowStore, reflect};
+///
+/// #[derive(serde::Deserialize, Clone)]
+/// struct Row { spec: Spec }
+/// #[derive(serde::Deserialize, Clone)]
+/// #[serde(rename_all = "camelCase")]
+/// struct Spec { node_name: Option<String> }
+///
+/// let (rows, writer) = CompactStore::<Pod, Row>::builder().rows_only().build();
+/// let _reflection = reflect(Api::all(client), writer).start();
+/// rows.wait_until_ready().await?;
+///
+/// let row = rows.row(&ObjectRef::new("web-0").within("default")).ok_or("no web-0")?;
+/// assert_eq!(row.spec.node_name.as_deref(), Some("node-1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type RowStore<K, R> = CompactStore<K, R, RowsOnly>;
+
+impl<K: Resource, R, O> Clone for CompactStore<K, R, O> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { shared: self.shared.clone(), kept: PhantomData }
     }
 }
 
-impl<K: Resource, R> fmt::Debug for CompactStore<K, R> {
+impl<K: Resource, R, O> fmt::Debug for CompactStore<K, R, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactStore").field("len", &self.len()).finish_non_exhaustive()
     }
@@ -125,7 +163,9 @@ impl<K: Resource, R> CompactStore<K, R> {
     pub fn builder() -> CompactBuilder<K, R> {
         CompactBuilder::default()
     }
+}
 
+impl<K: Resource, R, O> CompactStore<K, R, O> {
     /// How many objects there are.
     ///
     /// ```
@@ -184,7 +224,7 @@ fn keys<K: Resource>(name: &ObjectRef<K>) -> impl Iterator<Item = Vec<u8>> {
     with.into_iter().chain(key::encode(None, &name.name))
 }
 
-impl<K, R> CompactStore<K, R>
+impl<K, R, O> CompactStore<K, R, O>
 where
     K: Resource,
     K::DynamicType: Clone,
@@ -202,30 +242,21 @@ where
         keys(name).any(|key| state.table.find(&key).is_some())
     }
 
-    /// The JSON of an object, byte for byte as the server sent it; without `managedFields` if the store leaves them out. List items
-    /// lack `apiVersion` and `kind`.
-    ///
-    /// # Errors
-    /// [`CompactError::Get`] if it cannot be unpacked, which would be a defect.
+    /// The row of an object, if there is one of this name.
     ///
     /// ```
-    /// use k8s_openapi::api::core::v1::ConfigMap;
-    /// use kube::runtime::{reflector::ObjectRef, watcher::Event};
-    /// use kube_ext::store::{self, Raw};
+    /// use kube::runtime::reflector::ObjectRef;
     ///
-    /// let (maps, mut writer) = store::compact::<ConfigMap>();
-    /// let json = r#"{"metadata": {"name": "one"}, "unknown": 1.0}"#;
-    /// writer.apply_watcher_event(Event::Apply(Raw::from_json(json)?))?;
-    /// assert_eq!(maps.get_json(&ObjectRef::new("one"))?.as_deref(), Some(json));
-    /// # Ok::<(), store::CompactError>(())
+    /// let (pods, _writer) = kube_ext::store::compact::<k8s_openapi::api::core::v1::Pod>();
+    /// assert!(pods.row(&ObjectRef::new("web-0").within("default")).is_none());
     /// ```
-    pub fn get_json(&self, name: &ObjectRef<K>) -> Result<Option<String>, CompactError> {
-        let found = {
-            let state = self.shared.read();
-            let slot = keys(name).find_map(|key| state.table.find(&key));
-            slot.and_then(|slot| Some(state.found(slot, state.table.at(slot)?)))
-        };
-        found.map(|found| self.json(&found)).transpose()
+    pub fn row(&self, name: &ObjectRef<K>) -> Option<R>
+    where
+        R: Clone,
+    {
+        let state = self.shared.read();
+        let slot = keys(name).find_map(|key| state.table.find(&key))?;
+        state.table.at(slot).map(|entry| entry.row.clone())
     }
 
     /// The names of all objects, in no order.
@@ -322,6 +353,32 @@ where
 }
 
 impl<K: Resource, R> CompactStore<K, R> {
+    /// The JSON of an object, byte for byte as the server sent it; without `managedFields` if the store leaves them out. List items
+    /// lack `apiVersion` and `kind`.
+    ///
+    /// # Errors
+    /// [`CompactError::Get`] if it cannot be unpacked, which would be a defect.
+    ///
+    /// ```
+    /// use k8s_openapi::api::core::v1::ConfigMap;
+    /// use kube::runtime::{reflector::ObjectRef, watcher::Event};
+    /// use kube_ext::store::{self, Raw};
+    ///
+    /// let (maps, mut writer) = store::compact::<ConfigMap>();
+    /// let json = r#"{"metadata": {"name": "one"}, "unknown": 1.0}"#;
+    /// writer.apply_watcher_event(Event::Apply(Raw::from_json(json)?))?;
+    /// assert_eq!(maps.get_json(&ObjectRef::new("one"))?.as_deref(), Some(json));
+    /// # Ok::<(), store::CompactError>(())
+    /// ```
+    pub fn get_json(&self, name: &ObjectRef<K>) -> Result<Option<String>, CompactError> {
+        let found = {
+            let state = self.shared.read();
+            let slot = keys(name).find_map(|key| state.table.find(&key));
+            slot.and_then(|slot| Some(state.found(slot, state.table.at(slot)?)))
+        };
+        found.map(|found| self.json(&found)).transpose()
+    }
+
     fn json(&self, found: &Found) -> Result<String, CompactError> {
         self.shared.json(found).map_err(|error| self.cannot_get(found, error))
     }

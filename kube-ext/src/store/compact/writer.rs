@@ -1,6 +1,6 @@
 //! Who puts objects into a store.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, marker::PhantomData, sync::Arc};
 
 use kube::{Resource, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use super::{
     error::Error,
     json,
     raw::Raw,
-    row::NoRow,
+    row::{Kept, NoRow, Whole},
     shared::{Shared, pack, unpack},
 };
 use crate::store::{key, seen::Seen, table::Entry};
@@ -62,8 +62,9 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct CompactWriter<K: Resource, R = NoRow> {
+pub struct CompactWriter<K: Resource, R = NoRow, O = Whole> {
     shared: Arc<Shared<K, R>>,
+    kept: PhantomData<fn() -> O>,
     ready: watch::Sender<bool>,
     has_managed_fields: bool,
     /// What a list has had so far, while one is under way.
@@ -78,13 +79,13 @@ pub struct CompactWriter<K: Resource, R = NoRow> {
     cursor: u32,
 }
 
-impl<K: Resource, R> fmt::Debug for CompactWriter<K, R> {
+impl<K: Resource, R, O> fmt::Debug for CompactWriter<K, R, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactWriter").field("is_listing", &self.seen.is_some()).finish_non_exhaustive()
     }
 }
 
-impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
+impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
     pub(super) fn new(
         shared: Arc<Shared<K, R>>,
         ready: watch::Sender<bool>,
@@ -92,6 +93,7 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
     ) -> Self {
         Self {
             shared,
+            kept: PhantomData,
             ready,
             has_managed_fields,
             seen: None,
@@ -179,27 +181,17 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
 
     fn keep(&mut self, key: &[u8], json: &str) -> Result<(), Source> {
         let json = if self.has_managed_fields { json.into() } else { json::without_managed_fields(json)? };
-        if self.is_kept(key, &json) {
+        if O::IS_WHOLE && self.is_kept(key, &json) {
             return Ok(());
         }
         let row = R::deserialize(&mut serde_json::Deserializer::from_str(&json))?;
+        if !O::IS_WHOLE {
+            return self.file(key, key.into(), row).map(drop);
+        }
         let frame = self.encoder.encode(&json)?;
         let packed = frame.len();
         let block = pack(key, self.number, frame);
-        let change = {
-            let state = self.shared.read();
-            let old = state.table.find(key).and_then(|slot| state.table.at(slot));
-            self.shared.functions.change(old.map(|entry| &entry.row), Some(&row))
-        };
-        let old = {
-            let mut cached = self.shared.cached();
-            let put = self.shared.write().table.put(Entry { block, row }, &change);
-            let (slot, old) = put.map_err(|_| "there are too many objects")?;
-            if let Some(cached) = &mut *cached {
-                cached.remove(&slot);
-            }
-            old
-        };
+        let old = self.file(key, block, row)?;
         self.count(self.number, 1);
         if let Some(old) = old {
             self.count(unpack(&old.block).0, -1);
@@ -207,6 +199,22 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
         self.fit.note(json.len(), packed);
         self.tidy();
         Ok(())
+    }
+
+    /// Puts a block and a row in the place of an object; what was there.
+    fn file(&mut self, key: &[u8], block: Box<[u8]>, row: R) -> Result<Option<Entry<R>>, Source> {
+        let change = {
+            let state = self.shared.read();
+            let old = state.table.find(key).and_then(|slot| state.table.at(slot));
+            self.shared.functions.change(old.map(|entry| &entry.row), Some(&row))
+        };
+        let mut cached = self.shared.cached();
+        let put = self.shared.write().table.put(Entry { block, row }, &change);
+        let (slot, old) = put.map_err(|_| "there are too many objects")?;
+        if let Some(cached) = &mut *cached {
+            cached.remove(&slot);
+        }
+        Ok(old)
     }
 
     /// Whether this is in the store, packed with what objects are packed with now.
@@ -235,7 +243,7 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
             }
             self.shared.write().table.remove(slot, &change)
         };
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|_| O::IS_WHOLE) {
             self.count(unpack(&old.block).0, -1);
         }
     }
@@ -248,6 +256,9 @@ impl<K: Resource, R: DeserializeOwned> CompactWriter<K, R> {
             }
         }
         self.ready.send_replace(true);
+        if !O::IS_WHOLE {
+            return;
+        }
         if self.fit.lacks_one() {
             self.train();
         }

@@ -11,7 +11,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::store::{CompactError, CompactWriter, Raw, relist::Turn};
+use crate::store::{CompactError, CompactWriter, Kept, Raw, relist::Turn};
 
 /// What keeps the objects of a watch: the writing side of a store.
 ///
@@ -193,8 +193,9 @@ where
 }
 
 /// What it refuses is an error of the object alone: the store has the older one, or none.
-impl<K, R> Keep for CompactWriter<K, R>
+impl<K, R, O> Keep for CompactWriter<K, R, O>
 where
+    O: Kept,
     K: Resource + Send + Sync + 'static,
     K::DynamicType: Send + Sync,
     R: DeserializeOwned + Send + Sync + 'static,

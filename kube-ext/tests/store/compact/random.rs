@@ -16,7 +16,7 @@ use kube::{
         watcher::Event,
     },
 };
-use kube_ext::store::{CompactStore, CompactWriter, Raw, map_event};
+use kube_ext::store::{CompactStore, CompactWriter, Raw, RowStore, RowsOnly, map_event};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -93,6 +93,7 @@ where
     kind: K::DynamicType,
     plain: (Store<K>, Writer<K>),
     packed: (CompactStore<K, Row>, CompactWriter<K, Row>),
+    rows: (RowStore<K, Row>, CompactWriter<K, Row, RowsOnly>),
     history: Vec<String>,
     seed: u64,
 }
@@ -104,12 +105,15 @@ where
 {
     fn new(kind: &K::DynamicType, seed: u64) -> Self {
         let writer = Writer::new(kind.clone());
-        let packed = CompactStore::<K, Row>::builder()
-            .index("app", |row: &Row, key| row.app().into_iter().for_each(key))
-            .index("value", |row: &Row, key| row.metadata.labels.values().for_each(|value| key(value)))
-            .cached(usize::try_from(seed % 3).unwrap() * 4)
-            .build_with(kind.clone());
-        Self { kind: kind.clone(), plain: (writer.as_reader(), writer), packed, history: Vec::new(), seed }
+        let store = || {
+            CompactStore::<K, Row>::builder()
+                .index("app", |row: &Row, key| row.app().into_iter().for_each(key))
+                .index("value", |row: &Row, key| row.metadata.labels.values().for_each(|value| key(value)))
+        };
+        let packed = store().cached(usize::try_from(seed % 3).unwrap() * 4).build_with(kind.clone());
+        let rows = store().rows_only().build_with(kind.clone());
+        let plain = (writer.as_reader(), writer);
+        Self { kind: kind.clone(), plain, packed, rows, history: Vec::new(), seed }
     }
 
     fn feed(&mut self, event: &Event<Value>) {
@@ -123,6 +127,7 @@ where
         let typed = map_event(event.clone(), |json| serde_json::from_value(json).unwrap());
         self.plain.1.apply_watcher_event(&typed);
         let raw = map_event(event.clone(), |json| Raw::from_json(&json.to_string()).unwrap());
+        self.rows.1.apply_watcher_event(raw.clone()).unwrap();
         self.packed.1.apply_watcher_event(raw).unwrap();
     }
 
@@ -153,31 +158,41 @@ where
             assert_eq!(packed.get(&name).unwrap(), plain.get(&name), "{}", self.context());
             assert_eq!(packed.get_json(&name).unwrap(), Some(json.to_string()), "{}", self.context());
         }
-        assert_eq!(Self::names(packed.keys()), world.objects.keys().cloned().collect(), "{}", self.context());
-        let mut rows = BTreeMap::new();
-        packed.for_each_row(|namespace, name, row| {
-            rows.insert((namespace.map(str::to_owned), name.to_owned()), row.clone());
-        });
-        let naive: BTreeMap<Key, Row> =
-            world.objects.iter().map(|(key, json)| (key.clone(), Row::of(json))).collect();
-        assert_eq!(rows, naive, "{}", self.context());
         let value = world.rng.u8(..4).to_string();
-        let of = |is_it: &dyn Fn(&Row) -> bool| -> BTreeSet<Key> {
-            naive.iter().filter(|it| is_it(it.1)).map(|it| it.0.clone()).collect()
-        };
-        let has_app = |row: &Row| row.app() == Some(&value);
-        let has_value = |row: &Row| row.metadata.labels.values().any(|it| *it == value);
-        assert_eq!(Self::names(packed.indexed("app", &value).unwrap()), of(&has_app), "{}", self.context());
-        let by_value = packed.indexed("value", &value).unwrap();
-        assert_eq!(by_value.len(), of(&has_value).len(), "once each: {}", self.context());
-        assert_eq!(Self::names(by_value), of(&has_value), "{}", self.context());
-        assert_eq!(Self::names(packed.find_all(has_app)), of(&has_app), "{}", self.context());
-        assert_eq!(packed.find(has_app).is_some(), !of(&has_app).is_empty(), "{}", self.context());
+        self.assert_rows(packed, world, &value);
+        self.assert_rows(&self.rows.0, world, &value);
         let mut all: Vec<_> = packed.objects().map(Result::unwrap).map(|it| it.meta().uid.clone()).collect();
         all.sort();
         let mut uids: Vec<_> = plain.state().iter().map(|it| it.meta().uid.clone()).collect();
         uids.sort();
         assert_eq!(all, uids, "{}", self.context());
+    }
+
+    /// Rows and indexes are what comes out of what the server has, whatever else is kept.
+    fn assert_rows<O>(&self, store: &CompactStore<K, Row, O>, world: &World, value: &str) {
+        assert_eq!(store.len(), world.objects.len(), "{}", self.context());
+        assert_eq!(Self::names(store.keys()), world.objects.keys().cloned().collect(), "{}", self.context());
+        let mut rows = BTreeMap::new();
+        store.for_each_row(|namespace, name, row| {
+            rows.insert((namespace.map(str::to_owned), name.to_owned()), row.clone());
+        });
+        let naive: BTreeMap<Key, Row> =
+            world.objects.iter().map(|(key, json)| (key.clone(), Row::of(json))).collect();
+        assert_eq!(rows, naive, "{}", self.context());
+        for (key, row) in &naive {
+            assert_eq!(store.row(&self.name(key)).as_ref(), Some(row), "{}", self.context());
+        }
+        let of = |is_it: &dyn Fn(&Row) -> bool| -> BTreeSet<Key> {
+            naive.iter().filter(|it| is_it(it.1)).map(|it| it.0.clone()).collect()
+        };
+        let has_app = |row: &Row| row.app() == Some(value);
+        let has_value = |row: &Row| row.metadata.labels.values().any(|it| *it == value);
+        assert_eq!(Self::names(store.indexed("app", &value).unwrap()), of(&has_app), "{}", self.context());
+        let by_value = store.indexed("value", &value).unwrap();
+        assert_eq!(by_value.len(), of(&has_value).len(), "once each: {}", self.context());
+        assert_eq!(Self::names(by_value), of(&has_value), "{}", self.context());
+        assert_eq!(Self::names(store.find_all(has_app)), of(&has_app), "{}", self.context());
+        assert_eq!(store.find(has_app).is_some(), !of(&has_app).is_empty(), "{}", self.context());
     }
 }
 
