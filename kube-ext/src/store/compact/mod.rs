@@ -49,7 +49,7 @@ where
 /// A reflector's store that keeps whole objects in less than a hundredth of the memory: as JSON, compressed with a dictionary that was
 /// trained on the first of them.
 ///
-/// A pod of 12 KB of JSON takes some 0.8 KB, all in all; in kube's [`Store`](kube::runtime::reflector::Store) it takes 105 KB. It is read when it is
+/// A pod of 12 KB of JSON takes some 0.9 KB, all in all; in kube's [`Store`](kube::runtime::reflector::Store) it takes 105 KB. It is read when it is
 /// asked for, which takes some 100 µs, and what was read last is kept. What [`get`](CompactStore::get) gives is what the server sent, field by field.
 ///
 /// Beside each object can be a row `R`, which is read from the same JSON and kept as it is, to look for objects without reading them; and

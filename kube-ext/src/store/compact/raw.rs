@@ -20,7 +20,7 @@ use super::{
 /// Wherever kube asks for a resource, this is `K`: requests are the same ones. Of its metadata there are name, namespace, uid and
 /// `resourceVersion`, and no more; whatever else is in [`json`](Raw::json). It cannot be written back.
 ///
-/// It takes as much memory as the JSON, and the time to see where that ends: for a pod of 12 KB some 10 µs, where reading a `Pod` takes 100.
+/// It takes as much memory as the JSON, and the time to see where that ends, which is less than reading a `Pod`.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
