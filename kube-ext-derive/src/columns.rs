@@ -25,30 +25,30 @@ pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let columns = columns.map(Column::read).collect::<Result<Vec<_>>>()?;
     let shown = columns
         .iter()
-        .map(|Column { name, priority, .. }| quote!(private::Column { name: #name, priority: #priority }));
-    let printed = columns.iter().map(Column::printed);
+        .map(|Column { name, priority, .. }| quote!(__kube_ext::Column { name: #name, priority: #priority }));
+    let printed = columns.iter().map(Column::printed).collect::<Result<Vec<_>>>()?;
     Ok(quote! {
         #[allow(clippy::all, clippy::pedantic, unused_imports, unused_qualifications)]
         const _: () = {
-            use #library::slim::private;
+            use #library::slim::private as __kube_ext;
 
-            impl private::Columns for #of {
-                fn columns() -> &'static [private::Column] {
-                    const { &[private::Column { name: "Name", priority: 0 }, #(#shown),*] }
+            impl __kube_ext::Columns for #of {
+                fn columns() -> &'static [__kube_ext::Column] {
+                    const { &[__kube_ext::Column { name: "Name", priority: 0 }, #(#shown),*] }
                 }
 
-                fn cells_at(&self, now: private::DateTime<private::Utc>) -> private::Vec<private::String> {
-                    private::cells(self, <Self as private::PrinterColumns>::printer_columns(), now)
+                fn cells_at(&self, now: __kube_ext::DateTime<__kube_ext::Utc>) -> __kube_ext::Vec<__kube_ext::String> {
+                    __kube_ext::cells(self, <Self as __kube_ext::PrinterColumns>::printer_columns(), now)
                 }
             }
 
-            impl private::PrinterColumns for #of {
-                fn printer_columns() -> &'static [private::PrinterColumn] {
-                    use private::{HasNames as _, Open as _};
-                    static COLUMNS: private::LazyLock<private::Vec<private::PrinterColumn>> =
-                        private::LazyLock::new(|| {
-                            let root = private::At::<'_, #of>::default();
-                            private::Vec::from([#(#printed),*])
+            impl __kube_ext::PrinterColumns for #of {
+                fn printer_columns() -> &'static [__kube_ext::PrinterColumn] {
+                    use __kube_ext::{HasNames as _, Open as _};
+                    static COLUMNS: __kube_ext::LazyLock<__kube_ext::Vec<__kube_ext::PrinterColumn>> =
+                        __kube_ext::LazyLock::new(|| {
+                            let root = __kube_ext::At::<'_, #of>::default();
+                            __kube_ext::Vec::from([#(#printed),*])
                         });
                     &COLUMNS
                 }
@@ -111,20 +111,20 @@ impl Column {
         Ok(Self { name, path, steps, rust, priority, description })
     }
 
-    fn printed(&self) -> TokenStream {
+    fn printed(&self) -> Result<TokenStream> {
         let Self { name, steps, priority, .. } = self;
         let span = self.path.span();
         let keys = steps.iter().filter_map(Step::key);
-        let way = check::steps(steps, self.rust.as_deref(), span);
+        let way = check::steps(steps, self.rust.as_deref(), span)?;
         let description = match &self.description {
-            Some(description) => quote!(private::Option::Some(#description)),
-            None => quote!(private::Option::None),
+            Some(description) => quote!(__kube_ext::Option::Some(#description)),
+            None => quote!(__kube_ext::Option::None),
         };
         let of_type = quote_spanned!(span => {
             let at = root;
             #way
-            private::column_type(at.open())
+            __kube_ext::column_type(at.open())
         });
-        quote!(private::PrinterColumn::new(#name, #of_type, &[#(#keys),*], #priority, #description))
+        Ok(quote!(__kube_ext::PrinterColumn::new(#name, #of_type, &[#(#keys),*], #priority, #description)))
     }
 }

@@ -1,8 +1,8 @@
 //! Code that is never run, and compiles only if a path is one of the type, and leads to what its field can hold.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote_spanned};
-use syn::{GenericArgument, Ident, Path, PathArguments, Type};
+use quote::quote_spanned;
+use syn::{Error, GenericArgument, Ident, Path, PathArguments, Result, Type};
 
 use super::{
     input::{Field, Fold},
@@ -10,12 +10,15 @@ use super::{
     path::Step,
 };
 
-pub(super) fn path(field: &Field, of: &Path) -> TokenStream {
+pub(super) fn path(field: &Field, of: &Path) -> Result<TokenStream> {
     let (span, ty) = (field.span, &field.ty);
     let Some((path, rust)) = &field.path else {
-        return quote_spanned!(span => { let _: private::Is<#ty, private::SlimMeta> = private::Is::same(); let _: private::At<'_, #of> = root; });
+        return Ok(quote_spanned! {span =>
+            let _: __kube_ext::Is<#ty, __kube_ext::SlimMeta> = __kube_ext::Is::same();
+            let _: __kube_ext::At<'_, #of> = root;
+        });
     };
-    let steps = steps(path, rust.as_deref(), span);
+    let steps = steps(path, rust.as_deref(), span)?;
     let fits = match &field.fold {
         Fold::One | Fold::First => {
             let ty = inner(ty);
@@ -23,57 +26,59 @@ pub(super) fn path(field: &Field, of: &Path) -> TokenStream {
         }
         Fold::All => {
             let item = arguments(ty).first().copied().unwrap_or(ty);
-            fits(item, &quote_spanned!(span => <#ty as private::IntoIterator>::Item), span)
+            fits(item, &quote_spanned!(span => <#ty as __kube_ext::IntoIterator>::Item), span)
         }
-        Fold::Sum => quote_spanned!(span => private::sums::<#ty, _>(at.open());),
-        Fold::Count => quote_spanned!(span => private::counts::<#ty>(); let _ = at;),
-        Fold::Any => quote_spanned!(span => private::is_any::<#ty, _>(at.open());),
-        Fold::Join(_) => quote_spanned!(span => private::joins::<#ty, _>(at.open());),
+        Fold::Sum => quote_spanned!(span => __kube_ext::sums::<#ty, _>(at.open());),
+        Fold::Count => quote_spanned!(span => __kube_ext::counts::<#ty>(); let _ = at;),
+        Fold::Any => quote_spanned!(span => __kube_ext::is_any::<#ty, _>(at.open());),
+        Fold::Join(_) => quote_spanned!(span => __kube_ext::joins::<#ty, _>(at.open());),
     };
-    quote_spanned! {span => {
+    Ok(quote_spanned! {span => {
         let at = root;
         #steps
         #fits
-    }}
+    }})
 }
 
 /// The way of a path from `at`, which is the object, to `at`, which is what is there.
-pub(crate) fn steps(path: &[Step], rust: Option<&[Step]>, span: Span) -> TokenStream {
-    let steps = path.iter().zip(rust.unwrap_or(path)).map(|(json, name)| match (json, name) {
-        (Step::Field(json), Step::Field(name)) => {
-            let name = if rust.is_some() { ident(name, span) } else { ident(&names::rust(json), span) };
-            let spelled = (rust.is_none() && !names::is_kubernetes(json))
-                .then(|| quote_spanned!(span => private::spelled(at.names());));
-            quote_spanned! {span =>
-                let at = at.open();
-                #spelled
-                let at = at.get(|object| &object.#name);
+pub(crate) fn steps(path: &[Step], rust: Option<&[Step]>, span: Span) -> Result<TokenStream> {
+    let step = |(json, name): (&Step, &Step)| {
+        Ok(match (json, name) {
+            (Step::Field(json), Step::Field(name)) => {
+                let name = if rust.is_some() { ident(name, span)? } else { ident(&names::rust(json), span)? };
+                let spelled = (rust.is_none() && !names::is_kubernetes(json))
+                    .then(|| quote_spanned!(span => __kube_ext::spelled(at.names());));
+                quote_spanned! {span =>
+                    let at = at.open();
+                    #spelled
+                    let at = at.get(|object| &object.#name);
+                }
             }
-        }
-        (Step::Entry(_), _) => quote_spanned!(span => let at = private::entry(at.open());),
-        _ => quote_spanned!(span => let at = private::each(at.open());),
-    });
-    quote_spanned!(span => #(#steps)*)
+            (Step::Entry(_), _) => quote_spanned!(span => let at = __kube_ext::entry(at.open());),
+            _ => quote_spanned!(span => let at = __kube_ext::each(at.open());),
+        })
+    };
+    path.iter().zip(rust.unwrap_or(path)).map(step).collect()
 }
 
-fn ident(name: &str, span: Span) -> Ident {
-    match syn::parse_str::<Ident>(name) {
-        Ok(_) => Ident::new(name, span),
-        // No field has this name, which the compiler is to say.
-        Err(_) => format_ident!(
-            "r#{}",
-            name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"),
-            span = span
-        ),
-    }
+fn ident(name: &str, span: Span) -> Result<Ident> {
+    let parsed = syn::parse_str::<Ident>(name).or_else(|_| syn::parse_str(&format!("r#{name}")));
+    let mut ident = parsed.map_err(|_| {
+        Error::new(
+            span,
+            format!("no Rust field can be named {name:?}: `rust = \"..\"` beside the path has the names"),
+        )
+    })?;
+    ident.set_span(span);
+    Ok(ident)
 }
 
 /// That a type reads what is there. Where it is not that type itself for sure, one sentence says so if it does not.
 fn fits(known: &Type, ty: &TokenStream, span: Span) -> TokenStream {
     if is_plain(known) {
-        quote_spanned!(span => private::reads::<#ty, _>(at.open());)
+        quote_spanned!(span => __kube_ext::reads::<#ty, _>(at.open());)
     } else {
-        quote_spanned!(span => private::Pair::of::<#ty>(at.open()).fits();)
+        quote_spanned!(span => __kube_ext::Pair::of::<#ty>(at.open()).fits();)
     }
 }
 

@@ -28,18 +28,18 @@ pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let builder = builder(&input, &tree.object, metadata);
     let decode = decode(name, &input);
     let resource = input.metadata.as_ref().map(|Metadata { ident, .. }| resource(name, &input, ident));
-    let checks = input.fields.iter().map(|field| check::path(field, of));
+    let checks = input.fields.iter().map(|field| check::path(field, of)).collect::<Result<Vec<_>>>()?;
     Ok(quote! {
         #[allow(clippy::all, clippy::pedantic, unused_imports, unused_qualifications)]
         const _: () = {
-            use #library::slim::private;
+            use #library::slim::private as __kube_ext;
             #builder
             #decode
             #resource
             impl #library::slim::View<#of> for #name {}
             #[allow(dead_code)]
-            fn checked(root: private::At<'_, #of>) {
-                use private::{Fits as _, HasNames as _, Open as _};
+            fn checked(root: __kube_ext::At<'_, #of>) {
+                use __kube_ext::{Fits as _, HasNames as _, Open as _};
                 #(#checks)*
             }
         };
@@ -83,7 +83,7 @@ fn plant(input: &Input) -> Result<(Tree<'_>, Option<usize>)> {
 fn builder(input: &Input, object: &Place<'_>, metadata: Option<usize>) -> TokenStream {
     let slots = input.fields.iter().map(|field| {
         let (slot, ty, fold) = (&field.slot, &field.ty, folder(&field.fold));
-        let ty = if field.path.is_some() { quote!(private::#fold<#ty>) } else { quote!(#ty) };
+        let ty = if field.path.is_some() { quote!(__kube_ext::#fold<#ty>) } else { quote!(#ty) };
         quote_spanned!(field.span => #slot: #ty)
     });
     let places = object.all();
@@ -91,7 +91,7 @@ fn builder(input: &Input, object: &Place<'_>, metadata: Option<usize>) -> TokenS
         let number = place.number;
         let children = place.children.iter();
         children.map(move |(key, Place { number: child, .. })| {
-            quote!((#number, #key) => private::Option::Some(#child))
+            quote!((#number, #key) => __kube_ext::Option::Some(#child))
         })
     });
     let shapes = places.iter().map(|place| {
@@ -101,13 +101,13 @@ fn builder(input: &Input, object: &Place<'_>, metadata: Option<usize>) -> TokenS
             (None, Some(_)) => quote!(Value),
             (None, None) => quote!(Object),
         };
-        quote!(#number => private::Shape::#shape)
+        quote!(#number => __kube_ext::Shape::#shape)
     });
     let takes = places.iter().filter_map(|place| Some(take(place.number, &place.takers()?)));
     let counts =
         places.iter().filter(|place| place.takers().is_none() && !place.counts.is_empty()).map(|place| {
             let (number, slots) = (place.number, place.counts.iter().map(|field| &field.slot));
-            quote!(#number => { #(private::Fold::count(&mut self.#slots);)* })
+            quote!(#number => { #(__kube_ext::Fold::count(&mut self.#slots);)* })
         });
     let (metadata_place, metadata_slot) = match (metadata, &input.metadata) {
         (Some(place), Some(Metadata { slot, labels, .. })) => {
@@ -117,31 +117,31 @@ fn builder(input: &Input, object: &Place<'_>, metadata: Option<usize>) -> TokenS
     };
     quote! {
         #[derive(Default)]
-        struct Builder { #(#slots),* }
+        struct __SlimBuilder { #(#slots),* }
 
-        impl private::Builder for Builder {
-            const METADATA: private::Option<(usize, bool)> = private::Option::#metadata_place;
+        impl __kube_ext::Builder for __SlimBuilder {
+            const METADATA: __kube_ext::Option<(usize, bool)> = __kube_ext::Option::#metadata_place;
 
-            fn child(place: usize, key: &str) -> private::Option<usize> {
-                match (place, key) { #(#children,)* _ => private::Option::None }
+            fn child(place: usize, key: &str) -> __kube_ext::Option<usize> {
+                match (place, key) { #(#children,)* _ => __kube_ext::Option::None }
             }
 
-            fn shape(place: usize) -> private::Shape {
-                match place { #(#shapes,)* _ => private::Shape::Value }
+            fn shape(place: usize) -> __kube_ext::Shape {
+                match place { #(#shapes,)* _ => __kube_ext::Shape::Value }
             }
 
-            fn take<'de, D: private::Deserializer<'de>>(
+            fn take<'de, D: __kube_ext::Deserializer<'de>>(
                 &mut self, place: usize, value: D,
-            ) -> private::Result<(), D::Error> {
-                match place { #(#takes,)* _ => private::skip(value) }
+            ) -> __kube_ext::Result<(), D::Error> {
+                match place { #(#takes,)* _ => __kube_ext::skip(value) }
             }
 
             fn count(&mut self, place: usize) {
                 match place { #(#counts)* _ => () }
             }
 
-            fn metadata(&mut self) -> private::Option<&mut private::SlimMeta> {
-                private::Option::#metadata_slot
+            fn metadata(&mut self) -> __kube_ext::Option<&mut __kube_ext::SlimMeta> {
+                __kube_ext::Option::#metadata_slot
             }
         }
     }
@@ -167,7 +167,7 @@ fn take(place: usize, takers: &[&Field]) -> TokenStream {
         if let Fold::Join(separator) = &field.fold {
             quote_spanned!(field.span => self.#slot.join(#value, #separator))
         } else {
-            quote_spanned!(field.span => private::Fold::add(&mut self.#slot, #value))
+            quote_spanned!(field.span => __kube_ext::Fold::add(&mut self.#slot, #value))
         }
     };
     if let [field] = takers {
@@ -176,13 +176,13 @@ fn take(place: usize, takers: &[&Field]) -> TokenStream {
     }
     let adds = takers.iter().map(|field| {
         let add = add(field, quote!(&value));
-        quote!(#add.map_err(private::custom)?;)
+        quote!(#add.map_err(__kube_ext::custom)?;)
     });
     quote! {
         #place => {
-            let value: private::Value = private::Deserialize::deserialize(value)?;
+            let value: __kube_ext::Value = __kube_ext::Deserialize::deserialize(value)?;
             #(#adds)*
-            private::Result::Ok(())
+            __kube_ext::Result::Ok(())
         }
     }
 }
@@ -191,17 +191,17 @@ fn decode(name: &Ident, input: &Input) -> TokenStream {
     let values = input.fields.iter().map(|field| {
         let Field { slot, ident, .. } = field;
         let value = if field.path.is_some() {
-            quote_spanned!(field.span => private::Fold::value(builder.#slot))
+            quote_spanned!(field.span => __kube_ext::Fold::value(builder.#slot))
         } else {
             quote!(builder.#slot)
         };
         quote!(#ident: #value)
     });
     quote! {
-        impl<'de> private::Deserialize<'de> for #name {
-            fn deserialize<D: private::Deserializer<'de>>(object: D) -> private::Result<Self, D::Error> {
-                let builder: Builder = private::build(object)?;
-                private::Result::Ok(Self { #(#values),* })
+        impl<'de> __kube_ext::Deserialize<'de> for #name {
+            fn deserialize<D: __kube_ext::Deserializer<'de>>(object: D) -> __kube_ext::Result<Self, D::Error> {
+                let builder: __SlimBuilder = __kube_ext::build(object)?;
+                __kube_ext::Result::Ok(Self { #(#values),* })
             }
         }
     }
@@ -212,30 +212,33 @@ fn resource(name: &Ident, input: &Input, metadata: &Ident) -> TokenStream {
     let words = ["kind", "group", "version", "api_version", "plural"].map(|word| {
         let word = format_ident!("{word}");
         quote! {
-            fn #word(dynamic: &Self::DynamicType) -> private::Cow<'_, str> {
-                <#of as private::Resource>::#word(dynamic)
+            fn #word(dynamic: &Self::DynamicType) -> __kube_ext::Cow<'_, str> {
+                <#of as __kube_ext::Resource>::#word(dynamic)
             }
         }
     });
     quote! {
-        impl private::Resource for #name {
-            type DynamicType = <#of as private::Resource>::DynamicType;
-            type Scope = <#of as private::Resource>::Scope;
+        impl __kube_ext::Resource for #name {
+            type DynamicType = <#of as __kube_ext::Resource>::DynamicType;
+            type Scope = <#of as __kube_ext::Resource>::Scope;
             #(#words)*
-            fn url_path(dynamic: &Self::DynamicType, namespace: private::Option<&str>) -> private::String {
-                <#of as private::Resource>::url_path(dynamic, namespace)
+            fn url_path(dynamic: &Self::DynamicType, namespace: __kube_ext::Option<&str>) -> __kube_ext::String {
+                <#of as __kube_ext::Resource>::url_path(dynamic, namespace)
             }
-            fn meta(&self) -> &private::ObjectMeta {
+            fn metadata_api() -> bool {
+                <#of as __kube_ext::Resource>::metadata_api()
+            }
+            fn meta(&self) -> &__kube_ext::ObjectMeta {
                 self.#metadata.object_meta()
             }
-            fn meta_mut(&mut self) -> &mut private::ObjectMeta {
+            fn meta_mut(&mut self) -> &mut __kube_ext::ObjectMeta {
                 self.#metadata.object_meta_mut()
             }
         }
 
         impl #library::slim::Slim for #name {
             type Of = #of;
-            fn slim_meta(&self) -> &private::SlimMeta {
+            fn slim_meta(&self) -> &__kube_ext::SlimMeta {
                 &self.#metadata
             }
         }

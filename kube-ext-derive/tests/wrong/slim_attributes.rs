@@ -113,4 +113,11 @@ struct MetadataTwice {
     two: SlimMeta,
 }
 
+#[derive(Slim)]
+#[slim(of = Pod)]
+struct NoField {
+    #[slim(path = "spec.1st")]
+    field: Option<String>,
+}
+
 fn main() {}

@@ -37,7 +37,7 @@ pub enum Error {
 
 /// `FindOrDefaultContainerByName` of kubectl's `pkg/cmd/util/podcmd`.
 pub(super) fn pick<'a>(pod: &'a impl Read, name: Option<&str>) -> Result<Container<'a>, Error> {
-    let full_name = || format!("{}/{}", pod.namespace().unwrap_or("default"), pod.name());
+    let full_name = || format!("{}/{}", pod.namespace().unwrap_or("default"), pod.any_name());
     let first = pod.regular().next().ok_or_else(|| Error::NoContainers { pod: full_name() })?;
     let Some(name) = name else { return Ok(first) };
     pod.regular_first().find(|container| container.name() == name).ok_or_else(|| Error::NoSuchContainer {

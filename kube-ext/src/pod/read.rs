@@ -33,6 +33,10 @@ pub(crate) type Condition<'a> = (&'a str, &'a str, Option<&'a str>);
 /// A pod.
 pub(crate) trait Read {
     fn name(&self) -> &str;
+    /// Its name, or what a server would make one of.
+    fn any_name(&self) -> &str {
+        self.name()
+    }
     fn namespace(&self) -> Option<&str>;
     fn created(&self) -> Option<&Time>;
     fn is_deleted(&self) -> bool;
@@ -121,6 +125,10 @@ fn join<'a>(spec: ContainerSpec<'a>, kind: ContainerKind, statuses: &'a [Contain
 impl Read for Pod {
     fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    fn any_name(&self) -> &str {
+        self.metadata.name.as_deref().or(self.metadata.generate_name.as_deref()).unwrap_or_default()
     }
 
     fn namespace(&self) -> Option<&str> {

@@ -21,7 +21,7 @@ use super::{
 ///
 /// `kube::Resource` wants an [`ObjectMeta`], which takes several times as much: it is made when `meta()` is first called, and
 /// kept with this value, not with its clones. So kube's `reflector`, which clones an object into its store after it has
-/// asked for its name, keeps none. Ask this type instead where many objects stay in memory.
+/// asked for its name, keeps none; [`shed`](SlimMeta::shed) lets go of it. Ask this type instead where many objects stay in memory.
 ///
 /// ```
 /// use k8s_openapi::api::core::v1::Pod;
@@ -192,6 +192,17 @@ impl SlimMeta {
         let changed =
             self.changed.take().or_else(|| self.made.take()).unwrap_or_else(|| Box::new(self.make()));
         self.changed.insert(changed)
+    }
+
+    /// Lets go of the [`ObjectMeta`] that was made for kube's traits, unless it was changed. A clone has none.
+    ///
+    /// ```
+    /// let mut meta = kube_ext::slim::SlimMeta::default();
+    /// let _ = meta.object_meta();
+    /// meta.shed();
+    /// ```
+    pub fn shed(&mut self) {
+        self.made = OnceLock::new();
     }
 
     fn make(&self) -> ObjectMeta {

@@ -4,6 +4,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, Resource as _, ResourceExt as _,
     api::ListParams,
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         reflector::{self, Lookup, ObjectRef, reflector},
@@ -58,6 +59,29 @@ fn of_the_same_kind() {
     let row: DeploymentRow =
         serde_json::from_str(r#"{"metadata": {"name": "a"}, "spec": {"replicas": 3}}"#).unwrap();
     assert_eq!((row.replicas, row.slim_meta().name(), row.meta.uid()), (Some(3), "a", None));
+}
+
+#[derive(Slim, Clone, Debug)]
+#[slim(of = PartialObjectMeta<Pod>)]
+struct Builder {
+    #[slim(metadata)]
+    meta: SlimMeta,
+    #[slim(path = r#"metadata.annotations["note"]"#)]
+    note: Option<Interned>,
+}
+
+/// What is a view of metadata is asked for as such.
+#[tokio::test]
+async fn of_metadata() {
+    assert!(Builder::metadata_api() && !Row::metadata_api());
+    let mut pod = pod("a", "node-1");
+    pod["metadata"]["annotations"] = json!({"note": "seen"});
+    let cluster = FakeCluster::builder().objects([pod]).start().await.unwrap();
+    let api = Api::<Builder>::default_namespaced(cluster.client().unwrap());
+    let row = api.get("a").await.unwrap();
+    assert_eq!((row.meta.name(), row.note.as_deref()), ("a", Some("seen")));
+    let all = api.list(&ListParams::default()).await.unwrap();
+    assert_eq!(all.items[0].note.as_deref(), Some("seen"));
 }
 
 #[tokio::test]

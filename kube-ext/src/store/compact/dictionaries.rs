@@ -16,7 +16,7 @@ const SIZE: usize = 16 << 10;
 const TRIED: usize = 5;
 
 /// With fewer samples there is nothing to learn.
-const FEWEST: usize = 16;
+pub(super) const FEWEST: usize = 16;
 
 /// A new dictionary takes the place of another if it makes objects smaller than so many hundredths of what they are.
 const BETTER: usize = 93;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{
     codec::{self, Encoder},
-    dictionaries::{self, Fit, NUMBERS, SAMPLE},
+    dictionaries::{self, FEWEST, Fit, NUMBERS, SAMPLE},
     error::Error,
     json,
     raw::Raw,
@@ -167,7 +167,11 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
         key::encode(metadata.namespace.as_deref(), name).ok_or_else(|| {
             let namespace = metadata.namespace.as_deref().unwrap_or_default();
             Error::Put {
-                object: format!("{} {namespace}/{name}", kind()),
+                object: if namespace.is_empty() {
+                    format!("{} {name}", kind())
+                } else {
+                    format!("{} {namespace}/{name}", kind())
+                },
                 source: "namespace or name is too long".into(),
             }
         })
@@ -291,6 +295,9 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
 
     fn train(&mut self) {
         let objects = self.shared.read().table.len();
+        if objects < FEWEST {
+            return;
+        }
         // Without memory for another one there is the one that there was.
         let Ok(Some(trained)) = dictionaries::train(&self.samples(objects), &mut self.encoder) else {
             return self.fit.tried(objects, None);
