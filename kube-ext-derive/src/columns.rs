@@ -2,12 +2,16 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Attribute, DeriveInput, Error, LitInt, LitStr, Path, Result, Type};
+use syn::{Attribute, DeriveInput, Error, LitStr, Path, Result, Type};
 
 use crate::slim::{
     check,
     path::{self, Step},
 };
+
+/// A column that only shows in wide output. It has an attribute of its own rather than a word that several columns would have, which clippy would take
+/// for a mistake.
+const WIDE: &str = "wide_column";
 
 /// A column, as an attribute tells it.
 struct Column {
@@ -21,8 +25,9 @@ struct Column {
 
 pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (of, library) = resource(input)?;
-    let columns = input.attrs.iter().filter(|attribute| attribute.path().is_ident("column"));
-    let columns = columns.map(Column::read).collect::<Result<Vec<_>>>()?;
+    let is_column =
+        |attribute: &&Attribute| ["column", WIDE].iter().any(|name| attribute.path().is_ident(name));
+    let columns = input.attrs.iter().filter(is_column).map(Column::read).collect::<Result<Vec<_>>>()?;
     let shown = columns
         .iter()
         .map(|Column { name, priority, .. }| quote!(__kube_ext::Column { name: #name, priority: #priority }));
@@ -81,7 +86,7 @@ fn resource(input: &DeriveInput) -> Result<(Type, Path)> {
 impl Column {
     fn read(attribute: &Attribute) -> Result<Self> {
         let (mut name, mut path, mut rust, mut description) = (None, None, None, None);
-        let mut priority = 0;
+        let priority = u8::from(attribute.path().is_ident(WIDE));
         attribute.parse_nested_meta(|meta| {
             let text = |slot: &mut Option<LitStr>| meta.value()?.parse().map(|text| *slot = Some(text));
             match meta.path.get_ident().map(ToString::to_string).as_deref() {
@@ -89,11 +94,7 @@ impl Column {
                 Some("path") => text(&mut path),
                 Some("rust") => text(&mut rust),
                 Some("description") => text(&mut description),
-                Some("priority") => meta.value()?.parse().and_then(|number: LitInt| {
-                    priority = number.base10_parse()?;
-                    Ok(())
-                }),
-                _ => Err(meta.error("a column's are `name`, `path`, `priority`, `description` and `rust`")),
+                _ => Err(meta.error("a column's are `name`, `path`, `description` and `rust`")),
             }
         })?;
         let missing = |what: &str| Error::new_spanned(attribute, format!("a column has a {what}"));
@@ -116,10 +117,9 @@ impl Column {
         let span = self.path.span();
         let keys = steps.iter().filter_map(Step::key);
         let way = check::steps(steps, self.rust.as_deref(), span)?;
-        let description = match &self.description {
-            Some(description) => quote!(__kube_ext::Option::Some(#description)),
-            None => quote!(__kube_ext::Option::None),
-        };
+        let none = || quote!(__kube_ext::Option::None);
+        let description =
+            self.description.as_ref().map_or_else(none, |text| quote!(__kube_ext::Option::Some(#text)));
         let of_type = quote_spanned!(span => {
             let at = root;
             #way

@@ -29,7 +29,7 @@ pub fn derive_slim(input: TokenStream) -> TokenStream {
 }
 
 /// The columns of a custom resource: its cells, and those of its definition. `kube_ext::columns::PrinterColumns` says how.
-#[proc_macro_derive(Columns, attributes(columns, column))]
+#[proc_macro_derive(Columns, attributes(columns, column, wide_column))]
 pub fn derive_columns(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     columns::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -2,7 +2,7 @@
 //! (`k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor`).
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::{go_float, time::Age};
 
@@ -14,10 +14,22 @@ pub(crate) fn of_type(of_type: &str, value: &Value, now: DateTime<Utc>) -> Value
             Some(integer) => integer.into(),
             None => number.as_f64().map(truncated).into(),
         },
-        ("number", Value::Number(number)) => number.clone().into(),
+        ("number", Value::Number(number)) => stored(number).into(),
         ("boolean", Value::Bool(yes)) => (*yes).into(),
         ("date", Value::String(time)) => age(time, now).into(),
         _ => Value::Null,
+    }
+}
+
+/// A number as the server has it once it was stored: Go writes a float without a fraction as an integer, up to 1e21, and reads it as one where
+/// it has 64 bits.
+fn stored(number: &Number) -> Number {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && (-END..END).contains(&float) => {
+            truncated(float).into()
+        }
+        _ => number.clone(),
     }
 }
 

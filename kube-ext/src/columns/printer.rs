@@ -86,7 +86,7 @@ impl PrinterColumn {
 /// columns.
 ///
 /// The derive stands on the struct that has the fields, and `of` names the resource that kube makes of it. Each `#[column]` has a name and a path
-/// by the names of the JSON, which is checked when the program is compiled; the type of the column follows from that of the field. `priority = 1` makes it one
+/// by the names of the JSON, which is checked when the program is compiled; the type of the column follows from that of the field. `#[wide_column]` is one
 /// that only shows in wide output, and `description` says what it tells. A name in a map is `metadata.labels["app"]`.
 ///
 /// The first column is always the name, as the server has it. Cells equal those of the server
@@ -102,7 +102,7 @@ impl PrinterColumn {
 /// #[kube(group = "example.com", version = "v1", kind = "Shirt", namespaced)]
 /// #[columns(of = Shirt)]
 /// #[column(name = "Color", path = "spec.color")]
-/// #[column(name = "Size", path = "spec.size", priority = 1, description = "In centimetres")]
+/// #[wide_column(name = "Size", path = "spec.size", description = "In centimetres")]
 /// #[column(name = "Age", path = "metadata.creationTimestamp")]
 /// struct ShirtSpec {
 ///     color: String,

@@ -35,10 +35,10 @@ const VESSELS: u64 = 200;
 #[column(name = "Home Port", path = "spec.homePort", description = "Where it is at home")]
 #[column(name = "Guns", path = "spec.guns")]
 #[column(name = "Draught", path = "spec.draught")]
-#[column(name = "Afloat", path = "spec.afloat", priority = 1)]
+#[wide_column(name = "Afloat", path = "spec.afloat")]
 #[column(name = "Flag", path = r#"metadata.labels["example.com/flag"]"#)]
 #[column(name = "Launched", path = "spec.launched")]
-#[column(name = "Cook", path = "spec.crew.cook@galley", rust = "spec.crew.cook", priority = 1)]
+#[wide_column(name = "Cook", path = "spec.crew.cook@galley", rust = "spec.crew.cook")]
 #[column(name = "Age", path = "metadata.creationTimestamp")]
 struct VesselSpec {
     home_port: Option<String>,
@@ -59,7 +59,7 @@ struct Crew {
 fn vessel(seed: u64, now: DateTime<Utc>) -> Vessel {
     let mut rng = Rng::with_seed(seed);
     let texts = ["", "Rotterdam", "a\tb\nc", "ä\u{1f600}<&>\"\\", "null", "5"];
-    let numbers = [0.0, -0.5, 3.0, 2.75, 1e21, 1e-7, 123_456_789.0, f64::MAX];
+    let numbers = [0.0, -0.5, 3.0, 2.75, 1e21, 1e-7, 123_456_789.0, -0.0, 1e18, -1e19, 1e20, f64::MAX];
     let spec = json!({
         "homePort": rng.choice(texts).filter(|_| rng.u8(..4) > 0),
         "guns": rng.choice([0, -7, i32::MAX, 104]).filter(|_| rng.u8(..4) > 0),

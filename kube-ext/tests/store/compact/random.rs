@@ -187,8 +187,8 @@ where
         };
         let has_app = |row: &Row| row.app() == Some(value);
         let has_value = |row: &Row| row.metadata.labels.values().any(|it| *it == value);
-        assert_eq!(Self::names(store.indexed("app", &value).unwrap()), of(&has_app), "{}", self.context());
-        let by_value = store.indexed("value", &value).unwrap();
+        assert_eq!(Self::names(store.indexed("app", value).unwrap()), of(&has_app), "{}", self.context());
+        let by_value = store.indexed("value", value).unwrap();
         assert_eq!(by_value.len(), of(&has_value).len(), "once each: {}", self.context());
         assert_eq!(Self::names(by_value), of(&has_value), "{}", self.context());
         assert_eq!(Self::names(store.find_all(has_app)), of(&has_app), "{}", self.context());
