@@ -14,12 +14,13 @@ use futures::StreamExt as _;
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
-    runtime::reflector::{self, Store},
+    runtime::reflector::{self, ObjectRef, Store},
 };
 use kube_ext::{
     columns::{Columns, Table},
+    pod::PodSlim,
     store::{
-        reflect,
+        self, CompactStore, RowStore, reflect,
         reflect::{IntoKeep, Reflection, State},
     },
     time::Age,
@@ -51,7 +52,7 @@ struct Args {
     #[arg(long)]
     field_selector: Option<String>,
     /// What keeps the pods.
-    #[arg(long, value_enum, default_value_t = Kept::Kube)]
+    #[arg(long, value_enum, default_value_t = Kept::Slim)]
     store: Kept,
     /// Show them once, when all are there.
     #[arg(long)]
@@ -63,6 +64,10 @@ struct Args {
 /// What can keep pods.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kept {
+    /// What the table shows of each: a `RowStore` of `PodSlim`.
+    Slim,
+    /// All of them, packed: a `CompactStore<Pod>`.
+    Compact,
     /// kube's `Store<Pod>`.
     Kube,
 }
@@ -71,6 +76,14 @@ impl Kept {
     /// Begins to keep them.
     fn start(self, args: &Args, client: Client) -> (Box<dyn Pods>, Reflection) {
         match self {
+            Self::Slim => {
+                let (store, writer) = CompactStore::<Pod, PodSlim>::builder().rows_only().build();
+                (Box::new(store), args.reflect(client, writer))
+            }
+            Self::Compact => {
+                let (store, writer) = store::compact::<Pod>();
+                (Box::new(store), args.reflect(client, writer))
+            }
             Self::Kube => {
                 let (store, writer) = reflector::store::<Pod>();
                 (Box::new(store), args.reflect(client, writer))
@@ -104,6 +117,38 @@ where
         pods.sort_by_cached_key(|pod| key(pod));
         pods.iter().take(rows).for_each(|pod| table.push(&**pod, now));
     }
+}
+
+impl Pods for RowStore<Pod, PodSlim> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn show(&self, table: &mut Table, rows: usize) {
+        let now = Utc::now();
+        let pods = first(self.keys(), rows).into_iter().filter_map(|name| self.row(&name));
+        pods.for_each(|pod| table.push(&pod, now));
+    }
+}
+
+impl Pods for CompactStore<Pod> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn show(&self, table: &mut Table, rows: usize) {
+        let now = Utc::now();
+        // One that is gone meanwhile is not shown.
+        let pods = first(self.keys(), rows).into_iter().filter_map(|name| self.get(&name).ok().flatten());
+        pods.for_each(|pod| table.push(&*pod, now));
+    }
+}
+
+/// The first names, in order.
+fn first(mut names: Vec<ObjectRef<Pod>>, count: usize) -> Vec<ObjectRef<Pod>> {
+    names.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    names.truncate(count);
+    names
 }
 
 impl Args {

@@ -48,7 +48,13 @@ fn names(table: &str, words: usize) -> Vec<String> {
 
 #[test]
 fn as_kubectl_has_them() {
-    let (corner, table) = once(&[]);
+    for store in ["slim", "compact", "kube"] {
+        as_kubectl_has_them_in(store);
+    }
+}
+
+fn as_kubectl_has_them_in(store: &str) {
+    let (corner, table) = once(&["--store", store]);
     let expected = Regex::new(r"^12 pods \| \d+\.\d MiB, \d+ bytes a pod \| live$").unwrap();
     assert!(expected.is_match(&corner), "{corner}");
     let (expected, ..) = run("get", &["pods", "-A"]);
