@@ -1,6 +1,6 @@
 //! Parts of an object's JSON, without reading the rest of it.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize,
@@ -9,8 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 /// What a store and a watcher need to know of an object.
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Names {
     pub(super) name: Option<String>,
     pub(super) namespace: Option<String>,
@@ -18,12 +17,21 @@ pub(super) struct Names {
     pub(super) resource_version: Option<String>,
 }
 
-/// Nothing behind the metadata is looked at.
+impl Names {
+    fn are_known(&self) -> bool {
+        [&self.name, &self.namespace, &self.uid, &self.resource_version].iter().all(|it| it.is_some())
+    }
+}
+
+/// Nothing behind them is looked at.
 ///
 /// # Errors
 /// If it is no object, or these are no texts.
 pub(super) fn names(json: &str) -> serde_json::Result<Names> {
-    Ok(metadata::<Option<Names>>(json)?.flatten().unwrap_or_default())
+    let (mut names, mut is_read) = (Names::default(), false);
+    let metadata = Metadata { seed: Some(Fill(&mut names)), read: |()| is_read = true };
+    let end = metadata.deserialize(&mut serde_json::Deserializer::from_str(json));
+    if is_read || names.are_known() { Ok(names) } else { end.map(|()| names) }
 }
 
 /// The same JSON without `metadata.managedFields`, byte for byte but for the keys and commas of `metadata`.
@@ -45,7 +53,8 @@ pub(super) fn without_managed_fields(json: &str) -> serde_json::Result<Cow<'_, s
 /// The metadata of an object, if it has any.
 fn metadata<'de, T: Deserialize<'de>>(json: &'de str) -> serde_json::Result<Option<T>> {
     let mut found = None;
-    let end = Find(&mut found).deserialize(&mut serde_json::Deserializer::from_str(json));
+    let metadata = Metadata { seed: Some(PhantomData::<T>), read: |metadata| found = Some(metadata) };
+    let end = metadata.deserialize(&mut serde_json::Deserializer::from_str(json));
     match found {
         Some(found) => Ok(Some(found)),
         None => end.map(|()| None),
@@ -60,10 +69,13 @@ enum Field {
     Other,
 }
 
-/// Puts metadata here, and ends with an error then: what comes behind is not read.
-struct Find<'a, T>(&'a mut Option<T>);
+/// Reads metadata, and ends with an error then: what comes behind is not read.
+struct Metadata<S, F> {
+    seed: Option<S>,
+    read: F,
+}
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Find<'_, T> {
+impl<'de, S: DeserializeSeed<'de>, F: FnMut(S::Value)> DeserializeSeed<'de> for Metadata<S, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -71,21 +83,78 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Find<'_, T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Find<'_, T> {
+impl<'de, S: DeserializeSeed<'de>, F: FnMut(S::Value)> Visitor<'de> for Metadata<S, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with metadata")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(field) = map.next_key()? {
-            match field {
-                Field::Metadata => {
-                    *self.0 = Some(map.next_value()?);
-                    return Err(A::Error::custom("the rest is of no interest"));
+            match (field, self.seed.take()) {
+                (Field::Metadata, Some(seed)) => {
+                    (self.read)(map.next_value_seed(seed)?);
+                    return Err(enough());
                 }
-                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                (_, seed) => {
+                    self.seed = seed;
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn enough<E: serde::de::Error>() -> E {
+    E::custom("the rest is of no interest")
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Name {
+    Name,
+    Namespace,
+    Uid,
+    ResourceVersion,
+    #[serde(other)]
+    Other,
+}
+
+/// Puts names here, and ends with an error when all are known: they come first, and behind them most of the metadata.
+struct Fill<'a>(&'a mut Names);
+
+impl<'de> DeserializeSeed<'de> for Fill<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fill<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("metadata")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key()? {
+            match name {
+                Name::Name => self.0.name = map.next_value()?,
+                Name::Namespace => self.0.namespace = map.next_value()?,
+                Name::Uid => self.0.uid = map.next_value()?,
+                Name::ResourceVersion => self.0.resource_version = map.next_value()?,
+                Name::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+            if self.0.are_known() {
+                return Err(enough());
             }
         }
         Ok(())
