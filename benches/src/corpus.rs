@@ -43,7 +43,8 @@ pub fn made(objects: usize) -> Vec<String> {
 /// # Errors
 /// If it cannot be read, or is empty.
 pub fn read(file: &Path, objects: usize) -> Result<Vec<String>> {
-    let lines = BufReader::new(File::open(file)?).lines().filter(|line| {
+    let opened = File::open(file).map_err(|error| format!("read {}: {error}", file.display()))?;
+    let lines = BufReader::new(opened).lines().filter(|line| {
         let is_empty = line.as_ref().is_ok_and(|line| line.trim().is_empty());
         !is_empty
     });
