@@ -1,7 +1,10 @@
 //! Two ways to do the same work, timed in turn in one run, so that the ratio holds on a machine whose speed drifts.
 
+pub mod corpus;
 pub mod keeper;
+pub mod memory;
 pub mod namespace;
+pub mod pods;
 pub mod process;
 
 use std::hint::black_box;

@@ -24,9 +24,18 @@ pub fn resident_of(process: &str) -> Option<u64> {
     kib_of(process, "VmRSS:")
 }
 
+/// The memory that programs could have, in KiB.
+pub fn available() -> Option<u64> {
+    kib("/proc/meminfo", "MemAvailable:")
+}
+
 fn kib_of(process: &str, field: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    kib(&format!("/proc/{process}/status"), field)
+}
+
+fn kib(file: &str, field: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 

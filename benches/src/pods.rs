@@ -1,39 +1,6 @@
-//! What a watch keeps: kube's `Store<Pod>` as it is, the same behind `relist()`, and a store that packs them; at rest, and at the most
-//! while all is listed again. And what it takes to put a pod into the latter, and to get it back.
-//!
-//! 20,000 pods on a `FakeCluster`. Each keeper is a process of its own.
-//!
-//! `cargo bench -p kube-ext-benches --bench store`; a number after `--` is that many pods.
+//! Pods as clusters have them.
 
-use std::{env, time::Instant};
-
-use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api, Client,
-    runtime::{
-        WatchStreamExt as _,
-        reflector::{self, ObjectRef, reflector},
-        watcher::{self, Event, watcher},
-    },
-};
-use kube_ext::{
-    fake::FakeCluster,
-    store::{Raw, WatchEventsExt as _, compact},
-};
-use kube_ext_benches::{keeper, process::resident_of};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
-
-const PODS: usize = 20_000;
-/// In a packed store, fed in this process.
-const PACKED: usize = 50_000;
-
-type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
-
-/// Who keeps the pods; what the others are held against comes first.
-const KEEPERS: [&str; 4] =
-    ["kube's `Store<Pod>`", "the same behind `relist()`", "`CompactStore<Pod>`", "the same, pages of 100"];
 
 /// A value that is different for each pod.
 fn hex(rng: &mut u64, digits: usize) -> String {
@@ -48,7 +15,8 @@ fn hex(rng: &mut u64, digits: usize) -> String {
     text
 }
 
-fn uid(rng: &mut u64) -> String {
+/// A uid; the next one differs.
+pub fn uid(rng: &mut u64) -> String {
     [8, 4, 4, 4, 12].map(|digits| hex(rng, digits)).join("-")
 }
 
@@ -118,8 +86,9 @@ fn fields_of(value: &Value) -> Value {
     }
 }
 
-/// A pod of a Deployment, some 12 KB of JSON.
-fn pod(number: usize) -> Value {
+/// A pod of a Deployment, some 12 KB of JSON: two or three containers, managed fields and a status. Ten are of one owner.
+#[must_use]
+pub fn pod(number: usize) -> Value {
     let rng = &mut (number as u64 * 1000);
     let app = format!("app-{}", number / 10);
     let replica_set = format!("{app}-{}", &hex(&mut (number as u64 / 10), 10));
@@ -180,95 +149,4 @@ fn pod(number: usize) -> Value {
         },
         "spec": spec, "status": status,
     })
-}
-
-/// What a pod takes of those who keep them, each in a process of its own: at rest, and at the most while all are listed again.
-fn weigh(runtime: &Runtime, pods: usize) -> Result<()> {
-    let bytes: usize = (0..100).map(|number| pod(number * 7).to_string().len()).sum::<usize>() / 100;
-    let cluster = runtime.block_on(FakeCluster::builder().objects((0..pods).map(pod)).start())?;
-    println!("{pods} pods of {bytes} bytes of JSON; bytes for each:\n");
-    keeper::compare(&cluster, "pods", pods, &KEEPERS)
-}
-
-/// Keeps them, says what that takes, and once more when it is asked.
-async fn keep(number: usize, pods: usize) -> Result<()> {
-    let client = Client::try_default().await?;
-    // What any connection takes is not a pod's.
-    client.apiserver_version().await?;
-    let before = resident_of("self").ok_or("unknown")?;
-    if number >= 2 {
-        return keep_packed(client, before, if number == 2 { 500 } else { 100 }, pods).await;
-    }
-    let (store, writer) = reflector::store();
-    let watch = watcher(Api::<Pod>::all(client), watcher::Config::default()).default_backoff();
-    let mut changes = if number == 0 {
-        reflector(writer, watch).map(drop).boxed()
-    } else {
-        reflector(writer, watch.relist(store.clone())).map(drop).boxed()
-    };
-    while store.len() < pods {
-        changes.next().await.ok_or("the end")?;
-    }
-    keeper::keep(before, pods, changes, || store.len()).await
-}
-
-/// The same for a store that packs them.
-async fn keep_packed(client: Client, before: u64, page: u32, pods: usize) -> Result<()> {
-    let (store, mut writer) = compact::<Pod>();
-    let config = watcher::Config::default().page_size(page);
-    let watch = watcher(Api::<Raw<Pod>>::all(client), config).default_backoff();
-    let mut changes =
-        watch.map(|event| event.map(|event| writer.apply_watcher_event(event)).map(drop)).map(drop).boxed();
-    while store.len() < pods {
-        changes.next().await.ok_or("the end")?;
-    }
-    keeper::keep(before, pods, changes, || store.len()).await
-}
-
-/// What a packed store takes of a pod without a client before it, and what it takes to put one in, again, and to get it.
-fn time() -> Result<()> {
-    let resident = || resident_of("self").ok_or("unknown");
-    let before = resident()?;
-    let (store, mut writer) = compact::<Pod>();
-    let mut feed = || {
-        let mut spent = [0.0; 2];
-        writer.apply_watcher_event(Event::Init)?;
-        for number in 0..PACKED {
-            let text = pod(number).to_string();
-            let start = Instant::now();
-            let pod: Raw<Pod> = serde_json::from_str(&text)?;
-            spent[0] += start.elapsed().as_secs_f64();
-            let start = Instant::now();
-            writer.apply_watcher_event(Event::InitApply(pod))?;
-            spent[1] += start.elapsed().as_secs_f64();
-        }
-        writer.apply_watcher_event(Event::InitDone)?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(spent.map(|it| it * 1e6 / PACKED as f64))
-    };
-    let [read, put] = feed()?;
-    let bytes = (resident()? - before) * 1024 / PACKED as u64;
-    let [_, again] = feed()?;
-    let names = store.keys();
-    let of_names = |get: &dyn Fn(&ObjectRef<Pod>) -> Result<()>| {
-        let start = Instant::now();
-        names.iter().step_by(10).try_for_each(get)?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(start.elapsed().as_secs_f64() * 1e7 / PACKED as f64)
-    };
-    let get = of_names(&|name| store.get(name)?.map(drop).ok_or("gone".into()))?;
-    let json = of_names(&|name| store.get_json(name)?.map(drop).ok_or("gone".into()))?;
-    println!("{PACKED} pods in a `CompactStore<Pod>`: {bytes} bytes each, resident; µs for each:\n");
-    println!("| read as `Raw<Pod>` | into the store | again | `get` | `get_json` |");
-    println!("| --- | --- | --- | --- | --- |");
-    println!("| {read:.1} | {put:.1} | {again:.1} | {get:.1} | {json:.1} |\n");
-    Ok(())
-}
-
-fn main() -> Result<()> {
-    let runtime = Runtime::new()?;
-    if let Some((number, pods)) = keeper::asked()? {
-        return runtime.block_on(keep(number, pods));
-    }
-    let pods = env::args().skip(1).find(|arg| arg != "--bench").map_or(Ok(PODS), |pods| pods.parse())?;
-    time()?;
-    weigh(&runtime, pods)
 }
