@@ -78,7 +78,7 @@ impl Kept {
         match self {
             Self::Slim => {
                 let (store, writer) = CompactStore::<Pod, PodSlim>::builder().rows_only().build();
-                (Box::new(store), args.reflect(client, writer))
+                (Box::new(store), args.reflect(client, writer.views()))
             }
             Self::Compact => {
                 let (store, writer) = store::compact::<Pod>();

@@ -20,8 +20,8 @@ pub fn uid(rng: &mut u64) -> String {
     [8, 4, 4, 4, 12].map(|digits| hex(rng, digits)).join("-")
 }
 
-/// A container as a chart has it, with what the server adds.
-fn container(name: &str, rng: &mut u64) -> Value {
+/// A container as a chart has it, with what the server adds. Those of one owner are the same, but for the name of the token's volume.
+fn container(name: &str, token: &str, rng: &mut u64) -> Value {
     let variable = |number: usize| json!({"name": format!("{}_SETTING_{number}", name.to_uppercase()), "value": hex(rng, 24)});
     let mut variables: Vec<Value> = (0..5).map(variable).collect();
     let field = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}});
@@ -45,7 +45,7 @@ fn container(name: &str, rng: &mut u64) -> Value {
         "volumeMounts": [
             {"name": "config", "mountPath": format!("/etc/{name}"), "readOnly": true},
             {"name": "data", "mountPath": "/var/lib/data"},
-            {"name": "kube-api-access", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true},
+            {"name": token, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true},
         ],
         "livenessProbe": probe("/healthz"),
         "readinessProbe": probe("/readyz"),
@@ -58,13 +58,13 @@ fn container(name: &str, rng: &mut u64) -> Value {
     })
 }
 
-fn status_of(container: &Value, rng: &mut u64) -> Value {
+fn status_of(container: &Value, started: &str, of_owner: &mut u64, rng: &mut u64) -> Value {
     json!({
         "name": container["name"], "image": container["image"],
-        "imageID": format!("registry.example.com/team/app@sha256:{}", hex(rng, 64)),
+        "imageID": format!("registry.example.com/team/app@sha256:{}", hex(of_owner, 64)),
         "containerID": format!("containerd://{}", hex(rng, 64)),
         "ready": true, "started": true, "restartCount": 0, "lastState": {},
-        "state": {"running": {"startedAt": "2026-07-22T12:00:09Z"}},
+        "state": {"running": {"startedAt": started}},
     })
 }
 
@@ -86,16 +86,35 @@ fn fields_of(value: &Value) -> Value {
     }
 }
 
-/// A pod of a Deployment, some 12 KB of JSON: two or three containers, managed fields and a status. Ten are of one owner.
+/// A pod of a Deployment, some 12 KB of JSON: two or three containers, managed fields and a status.
+///
+/// Ten are of one owner, which has made them of one template: they differ as siblings do, in names, uids, addresses, nodes, times, ids of
+/// containers and the volume of the token. Pods of two owners differ in all that a chart is told: images, arguments, settings, labels, checksums.
 #[must_use]
 pub fn pod(number: usize) -> Value {
     let rng = &mut (number as u64 * 1000);
-    let app = format!("app-{}", number / 10);
-    let replica_set = format!("{app}-{}", &hex(&mut (number as u64 / 10), 10));
-    let containers: Vec<Value> =
-        ["app", "proxy", "exporter"].iter().take(2 + number % 2).map(|name| container(name, rng)).collect();
-    let statuses: Vec<Value> = containers.iter().map(|container| status_of(container, rng)).collect();
-    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": "2026-07-22T12:00:10Z"});
+    let owner = number / 10;
+    let of_owner = &mut (owner as u64 * 1_000_003);
+    let app = format!("app-{owner}");
+    let hash = hex(of_owner, 10);
+    let replica_set = format!("{app}-{hash}");
+    let (token, suffix) = (format!("kube-api-access-{}", hex(rng, 5)), hex(rng, 5));
+    let containers: Vec<Value> = ["app", "proxy", "exporter"]
+        .iter()
+        .take(2 + owner % 2)
+        .map(|name| container(name, &token, of_owner))
+        .collect();
+    // Some owners are older than others, and their pods come within minutes.
+    let minute = owner % (60 * 24) + number % 7;
+    let time = |second: usize| {
+        format!("2026-07-{:02}T{:02}:{:02}:{second:02}Z", 20 + owner % 9, minute / 60 % 24, minute % 60)
+    };
+    let second = number * 7 % 45;
+    let started = time(second + 9);
+    let statuses: Vec<Value> =
+        containers.iter().map(|container| status_of(container, &started, of_owner, rng)).collect();
+    let ready = time(second + 10);
+    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": ready});
     let conditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
         .map(condition);
     let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
@@ -104,7 +123,7 @@ pub fn pod(number: usize) -> Value {
         "volumes": [
             {"name": "config", "configMap": {"name": format!("{app}-config"), "defaultMode": 420}},
             {"name": "data", "emptyDir": {}},
-            {"name": "kube-api-access", "projected": {"defaultMode": 420, "sources": [
+            {"name": token, "projected": {"defaultMode": 420, "sources": [
                 {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
                 {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
             ]}},
@@ -119,28 +138,29 @@ pub fn pod(number: usize) -> Value {
         ],
     });
     let status = json!({
-        "phase": "Running", "qosClass": "Burstable", "startTime": "2026-07-22T12:00:00Z", "conditions": conditions,
+        "phase": "Running", "qosClass": "Burstable", "startTime": time(second), "conditions": conditions,
         "hostIP": format!("192.168.{}.{}", number % 2, number % 300 / 2), "podIP": address, "podIPs": [{"ip": address}],
         "containerStatuses": statuses,
     });
     let labels = json!({
         "app.kubernetes.io/name": app, "app.kubernetes.io/instance": app, "app.kubernetes.io/managed-by": "Helm",
-        "pod-template-hash": hex(&mut (number as u64 / 10), 10),
+        "pod-template-hash": hash,
     });
     let managed = |manager: &str, what: &str, value: &Value| {
         json!({
-            "manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-07-22T12:00:00Z",
+            "manager": manager, "operation": "Update", "apiVersion": "v1", "time": ready,
             "fieldsType": "FieldsV1", "fieldsV1": {format!("f:{what}"): fields_of(value)},
         })
     };
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
-            "name": format!("{replica_set}-{number}"), "namespace": format!("team-{}", number % 40), "uid": uid(rng),
+            "name": format!("{replica_set}-{suffix}"), "namespace": format!("team-{}", owner % 40), "uid": uid(rng),
+            "creationTimestamp": time(second), "generateName": format!("{replica_set}-"),
             "labels": labels,
-            "annotations": {"checksum/config": hex(rng, 64), "prometheus.io/scrape": "true", "prometheus.io/port": "9090"},
+            "annotations": {"checksum/config": hex(of_owner, 64), "prometheus.io/scrape": "true", "prometheus.io/port": "9090"},
             "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": replica_set, "uid": uid(&mut (number as u64 / 10)),
+                "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": replica_set, "uid": uid(of_owner),
                 "controller": true, "blockOwnerDeletion": true,
             }],
             "managedFields": [

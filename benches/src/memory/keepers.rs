@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, hash::Hash};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{
     Resource,
     runtime::{
@@ -11,20 +11,21 @@ use kube::{
     },
 };
 use kube_ext::{
-    slim::{Interned, Slim, SlimMeta},
-    store::{CompactStore, CompactWriter, Raw, compact, reflect::IntoKeep},
+    pod::PodSlim,
+    slim::{Interned, Slim},
+    store::{CompactStore, CompactWriter, Raw, RowStore, RowsOnly, ViewWriter, compact, reflect::IntoKeep},
 };
 use serde::de::DeserializeOwned;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// The smallest row that a table of pods is made of.
+/// The smallest row that a table of pods is made of; the store knows namespace and name.
 #[derive(Slim, Clone, Debug)]
 #[slim(of = Pod)]
 pub struct PodRow {
-    /// Its metadata.
-    #[slim(metadata)]
-    pub meta: SlimMeta,
+    /// Since when it is there.
+    #[slim(path = "metadata.creationTimestamp")]
+    pub created: Option<Time>,
     /// Where it runs.
     #[slim(path = "spec.nodeName")]
     pub node: Option<Interned>,
@@ -97,6 +98,61 @@ where
 
     fn has(&self, name: &ObjectRef<K>) -> Result<bool> {
         Ok(self.get(name).is_some())
+    }
+}
+
+/// The one that keeps rows: those of a view, which the watch yields.
+impl Keeper for RowStore<Pod, PodSlim> {
+    type Name = ObjectRef<Pod>;
+    type Object = PodSlim;
+    type Writer = ViewWriter<PodSlim>;
+
+    fn make() -> (Self, Self::Writer) {
+        let (store, writer) = CompactStore::<Pod, PodSlim>::builder().rows_only().build();
+        (store, writer.views())
+    }
+
+    fn apply(writer: &mut Self::Writer, event: Event<PodSlim>) -> Result<()> {
+        Ok(writer.apply_watcher_event(event)?)
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn names(&self) -> Vec<ObjectRef<Pod>> {
+        self.keys()
+    }
+
+    fn has(&self, name: &ObjectRef<Pod>) -> Result<bool> {
+        Ok(self.row(name).is_some())
+    }
+}
+
+/// And those of an object as it came.
+impl Keeper for RowStore<Pod, PodRow> {
+    type Name = ObjectRef<Pod>;
+    type Object = Raw<Pod>;
+    type Writer = CompactWriter<Pod, PodRow, RowsOnly>;
+
+    fn make() -> (Self, Self::Writer) {
+        CompactStore::<Pod, PodRow>::builder().rows_only().build()
+    }
+
+    fn apply(writer: &mut Self::Writer, event: Event<Raw<Pod>>) -> Result<()> {
+        Ok(writer.apply_watcher_event(event)?)
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn names(&self) -> Vec<ObjectRef<Pod>> {
+        self.keys()
+    }
+
+    fn has(&self, name: &ObjectRef<Pod>) -> Result<bool> {
+        Ok(self.row(name).is_some())
     }
 }
 

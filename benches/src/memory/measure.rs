@@ -25,7 +25,7 @@ use kube::{
 };
 use kube_ext::{
     pod::PodSlim,
-    store::{CompactStore, Raw, reflect},
+    store::{CompactStore, Raw, RowStore, reflect},
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -76,8 +76,8 @@ pub fn direct(store: &str, file: &Path, live: fn() -> usize) -> Result<Direct> {
         "kube-store" => fill::<Store<Pod>>(file, live, |_| ()),
         "kube-store-cleared" => fill::<Store<Pod>>(file, live, |pod| pod.metadata.managed_fields = None),
         "kube-metadata" => fill::<Store<PartialObjectMeta<Pod>>>(file, live, |_| ()),
-        "slim" => fill::<Store<PodSlim>>(file, live, |_| ()),
-        "row" => fill::<Store<PodRow>>(file, live, |_| ()),
+        "slim" => fill::<RowStore<Pod, PodSlim>>(file, live, |_| ()),
+        "row" => fill::<RowStore<Pod, PodRow>>(file, live, |_| ()),
         "compact-store" => fill::<CompactStore<Pod>>(file, live, |_| ()),
         _ => Err(format!("no store is called {store}").into()),
     }
@@ -106,8 +106,8 @@ pub async fn from_server(store: &str, objects: usize) -> Result<()> {
             watched::<Store<PartialObjectMeta<Pod>>>(pods.boxed(), objects).await
         }
         "kube-store-reflect" => reflected::<Store<Pod>>(client, objects).await,
-        "slim" => reflected::<Store<PodSlim>>(client, objects).await,
-        "row" => reflected::<Store<PodRow>>(client, objects).await,
+        "slim" => reflected::<RowStore<Pod, PodSlim>>(client, objects).await,
+        "row" => reflected::<RowStore<Pod, PodRow>>(client, objects).await,
         "compact-store" => reflected::<CompactStore<Pod>>(client, objects).await,
         _ => Err(format!("no store is called {store}").into()),
     }

@@ -241,6 +241,9 @@ fn resource(name: &Ident, input: &Input, metadata: &Ident) -> TokenStream {
             fn slim_meta(&self) -> &__kube_ext::SlimMeta {
                 &self.#metadata
             }
+            fn slim_meta_mut(&mut self) -> &mut __kube_ext::SlimMeta {
+                &mut self.#metadata
+            }
         }
     }
 }

@@ -101,4 +101,13 @@ pub trait Slim: Resource + DeserializeOwned {
     /// }
     /// ```
     fn slim_meta(&self) -> &SlimMeta;
+
+    /// The same, to have it [shed](SlimMeta::shed) what kube's traits have asked for.
+    ///
+    /// ```
+    /// fn small<R: kube_ext::slim::Slim>(rows: &mut [R]) {
+    ///     rows.iter_mut().for_each(|row| row.slim_meta_mut().shed());
+    /// }
+    /// ```
+    fn slim_meta_mut(&mut self) -> &mut SlimMeta;
 }

@@ -55,6 +55,8 @@ use kube::runtime::{
     watcher::{self, Event},
 };
 
+#[cfg(feature = "derive")]
+pub use self::compact::ViewWriter;
 pub use self::{
     compact::{
         CompactBuilder, CompactError, CompactStore, CompactWriter, Kept, NoRow, Objects, Raw, RowStore,

@@ -22,12 +22,16 @@ impl Seen {
     }
 
     pub(super) fn insert(&mut self, object: &impl Lookup) {
+        self.insert_named(object.namespace().as_deref(), object.name().as_deref());
+    }
+
+    pub(super) fn insert_named(&mut self, namespace: Option<&str>, name: Option<&str>) {
         if self.hashes.len() == self.hashes.capacity() {
             // A list that is streamed may have an object again and again.
             self.tidy();
             self.hashes.reserve_exact(self.hashes.len() / 8 + 64);
         }
-        let hash = self.hash(object.namespace().as_deref(), object.name().as_deref());
+        let hash = self.hash(namespace, name);
         self.hashes.push(hash);
     }
 

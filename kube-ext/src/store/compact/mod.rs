@@ -9,6 +9,8 @@ mod objects;
 mod raw;
 mod row;
 mod shared;
+#[cfg(feature = "derive")]
+mod views;
 mod writer;
 
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -19,6 +21,8 @@ use serde::de::DeserializeOwned;
 use self::shared::{Found, Shared};
 use super::key;
 
+#[cfg(feature = "derive")]
+pub use self::views::ViewWriter;
 pub use self::{
     builder::CompactBuilder,
     error::Error as CompactError,

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 256;
 const WITH_A_WRITE: usize = 2;
 
 /// Why something could not be done.
-type Source = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Fills a [`CompactStore`](super::CompactStore) from the events of a watch.
 ///
@@ -131,6 +131,20 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
     /// # Ok::<(), store::CompactError>(())
     /// ```
     pub fn apply_watcher_event(&mut self, event: Event<Raw<K>>) -> Result<(), Error> {
+        let names = |object: &Raw<K>| {
+            let metadata = <Raw<K> as Resource>::meta(object);
+            (metadata.namespace.clone(), metadata.name.clone())
+        };
+        self.take(event, names, |writer, key, object| writer.keep(key, object.json()))
+    }
+
+    /// Does what an event says. `names` has namespace and name of an object, and `keep` puts it into the store.
+    pub(super) fn take<T>(
+        &mut self,
+        event: Event<T>,
+        names: impl Fn(&T) -> (Option<String>, Option<String>),
+        keep: impl FnOnce(&mut Self, &[u8], T) -> Result<(), Source>,
+    ) -> Result<(), Error> {
         match event {
             Event::Init => {
                 // Whatever list was under way has not come to its end; and what is put into an empty store is listed.
@@ -139,14 +153,18 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
                 Ok(())
             }
             Event::InitApply(object) | Event::Apply(object) => {
+                let (namespace, name) = names(&object);
                 // It is listed even if it cannot be kept: what there was before stays.
                 if let Some(seen) = &mut self.seen {
-                    seen.insert(&object);
+                    seen.insert_named(namespace.as_deref(), name.as_deref());
                 }
-                self.put(&object)
+                let key = self.key(namespace.as_deref(), name.as_deref())?;
+                let kept = keep(self, &key, object);
+                kept.map_err(|source| Error::Put { object: self.shared.words(&key), source })
             }
             Event::Delete(object) => {
-                let key = self.key(&object)?;
+                let (namespace, name) = names(&object);
+                let key = self.key(namespace.as_deref(), name.as_deref())?;
                 let slot = self.shared.read().table.find(&key);
                 if let Some(slot) = slot {
                     self.remove(slot);
@@ -160,27 +178,16 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
         }
     }
 
-    fn key(&self, object: &Raw<K>) -> Result<Vec<u8>, Error> {
+    fn key(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<u8>, Error> {
         let kind = || <K as Resource>::kind(&self.shared.kind).to_lowercase();
-        let metadata = <Raw<K> as Resource>::meta(object);
-        let Some(name) = metadata.name.as_deref() else { return Err(Error::NoName { kind: kind() }) };
-        key::encode(metadata.namespace.as_deref(), name).ok_or_else(|| {
-            let namespace = metadata.namespace.as_deref().unwrap_or_default();
-            Error::Put {
-                object: if namespace.is_empty() {
-                    format!("{} {name}", kind())
-                } else {
-                    format!("{} {namespace}/{name}", kind())
-                },
-                source: "namespace or name is too long".into(),
-            }
+        let name = name.ok_or_else(|| Error::NoName { kind: kind() })?;
+        key::encode(namespace, name).ok_or_else(|| Error::Put {
+            object: match namespace {
+                Some(namespace) => format!("{} {namespace}/{name}", kind()),
+                None => format!("{} {name}", kind()),
+            },
+            source: "namespace or name is too long".into(),
         })
-    }
-
-    fn put(&mut self, object: &Raw<K>) -> Result<(), Error> {
-        let key = self.key(object)?;
-        let kept = self.keep(&key, object.json());
-        kept.map_err(|source| Error::Put { object: self.shared.words(&key), source })
     }
 
     fn keep(&mut self, key: &[u8], json: &str) -> Result<(), Source> {
@@ -206,7 +213,7 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
     }
 
     /// Puts a block and a row in the place of an object; what was there.
-    fn file(&mut self, key: &[u8], block: Box<[u8]>, row: R) -> Result<Option<Entry<R>>, Source> {
+    pub(super) fn file(&mut self, key: &[u8], block: Box<[u8]>, row: R) -> Result<Option<Entry<R>>, Source> {
         let change = {
             let state = self.shared.read();
             let old = state.table.find(key).and_then(|slot| state.table.at(slot));
