@@ -32,6 +32,9 @@ use super::seen::Seen;
 /// changes names: what is gone is known by what the store has when the list ends. One that is written from elsewhere, too, loses what
 /// is not listed here.
 ///
+/// At the end of such a list it asks all objects of the store for their names. A [view](https://docs.rs/kube-ext/latest/kube_ext/slim/) makes an `ObjectMeta` for
+/// that, which it keeps: for views, a [`RowStore`](super::RowStore) is the smaller one.
+///
 /// Those who read on, a controller or a second store, see objects that vanished while nobody watched as `Delete`, which kube's
 /// own list does not tell them. Lists that come again they do not see.
 ///

@@ -5,6 +5,7 @@ mod random;
 mod same;
 mod shapes;
 mod threads;
+mod views;
 
 use std::collections::BTreeMap;
 
