@@ -113,7 +113,7 @@ fn enough<E: serde::de::Error>() -> E {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Name {
+enum Part {
     Name,
     Namespace,
     Uid,
@@ -147,11 +147,11 @@ impl<'de> Visitor<'de> for Fill<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key()? {
             match name {
-                Name::Name => self.0.name = map.next_value()?,
-                Name::Namespace => self.0.namespace = map.next_value()?,
-                Name::Uid => self.0.uid = map.next_value()?,
-                Name::ResourceVersion => self.0.resource_version = map.next_value()?,
-                Name::Other => drop(map.next_value::<IgnoredAny>()?),
+                Part::Name => self.0.name = map.next_value()?,
+                Part::Namespace => self.0.namespace = map.next_value()?,
+                Part::Uid => self.0.uid = map.next_value()?,
+                Part::ResourceVersion => self.0.resource_version = map.next_value()?,
+                Part::Other => drop(map.next_value::<IgnoredAny>()?),
             }
             if self.0.are_known() {
                 return Err(enough());
