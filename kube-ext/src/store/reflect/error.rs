@@ -190,6 +190,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_list_may_make_good() {
+        assert!(error(400, "").is_about_version() && error(410, "").is_about_version());
+        assert!(!error(500, "").is_about_version());
+        for code in [400, 422, 500, 503, 504] {
+            assert!(error(code, "").is_answer(), "{code}");
+        }
+        for code in [401, 403, 404, 429] {
+            assert!(!error(code, "").is_answer(), "{code}");
+        }
+        assert!(!Error::new(String::new(), Cause::Broken).is_answer());
+    }
+
+    #[test]
     fn servers_without_streaming_lists() {
         let gate = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless \
                     the WatchList feature gate is enabled";
