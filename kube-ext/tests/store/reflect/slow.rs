@@ -23,8 +23,21 @@ fn slowly(wait: u64) -> impl Iterator<Item = (Duration, serde_json::Value)> {
     NAMES.iter().zip(1..).map(move |(name, version)| (seconds(wait), added(name, version)))
 }
 
+/// More than a streamed list may take.
+const PATIENCE: Duration = Duration::from_secs(400);
+
 async fn ready(reflection: &Reflection) {
-    timeout(seconds(3600), reflection.ready()).await.unwrap().unwrap();
+    timeout(PATIENCE, reflection.ready()).await.unwrap().unwrap();
+}
+
+async fn until_lists(reflection: &Reflection, lists: u64) {
+    let mut changes = reflection.changes();
+    let until = async {
+        while reflection.counts().lists < lists {
+            changes.next().await;
+        }
+    };
+    timeout(PATIENCE, until).await.unwrap();
 }
 
 /// How many streamed lists and pages were asked for.
@@ -120,10 +133,7 @@ async fn stalled_streamed_lists() {
         });
         let (_, _, reflect) = settings(api);
         let reflection = reflect.start();
-        let mut changes = reflection.changes();
-        while reflection.counts().lists < 3 {
-            changes.next().await;
-        }
+        until_lists(&reflection, 3).await;
         assert_eq!(lists(&log), expected);
     }
 }
@@ -144,12 +154,9 @@ async fn pages_that_are_too_slow() {
             }
         });
         let (store, told, reflect) = settings(api);
-        let reflection = reflect.lists(Lists::Paged).page_size(2).start();
+        let reflection = reflect.lists(Lists::Paged).page_size(2).backoff(seconds(1), seconds(1)).start();
         ready(&reflection).await;
-        let mut changes = reflection.changes();
-        while reflection.counts().lists < 2 {
-            changes.next().await;
-        }
+        until_lists(&reflection, 2).await;
         assert_eq!(names(&store), NAMES);
         let pages = log.all();
         let pages = pages.iter().filter(|it| !it.is_watch() && it.param("continue").is_none());
