@@ -130,6 +130,17 @@ impl Error {
         self.code() == Some(410)
     }
 
+    /// Whether a watch from this version is likely to be answered the same for ever, and a list would make it good. What is wrong with the rest of
+    /// the request, if it is that, the list is told again.
+    pub(super) fn is_about_version(&self) -> bool {
+        matches!(self.code(), Some(400 | 410))
+    }
+
+    /// Whether the server has answered, with an error that may be about the version: not about rights, the kind, or how often it is asked.
+    pub(super) fn is_answer(&self) -> bool {
+        self.code().is_some_and(|code| ![401, 403, 404, 429].contains(&code))
+    }
+
     /// Whether an event could not be read.
     pub(super) fn is_unreadable(&self) -> bool {
         matches!(&self.0.cause, Cause::Unreadable | Cause::Server(kube::Error::SerdeError(_)))
@@ -176,6 +187,19 @@ mod tests {
             assert!(!error(code, "").is_refusal(), "{code}");
         }
         assert!(!Error::new(String::new(), Cause::Short).is_refusal());
+    }
+
+    #[test]
+    fn what_a_list_may_make_good() {
+        assert!(error(400, "").is_about_version() && error(410, "").is_about_version());
+        assert!(!error(500, "").is_about_version());
+        for code in [400, 422, 500, 503, 504] {
+            assert!(error(code, "").is_answer(), "{code}");
+        }
+        for code in [401, 403, 404, 429] {
+            assert!(!error(code, "").is_answer(), "{code}");
+        }
+        assert!(!Error::new(String::new(), Cause::Broken).is_answer());
     }
 
     #[test]

@@ -36,6 +36,11 @@ use crate::store::{CompactError, CompactWriter, Kept, Raw, relist::Turn};
 ///
 /// It is called in an async task, and is not to block for longer than it takes to store an object. A panic ends the reflection.
 ///
+/// # Views of `slim`
+/// Before an object comes here it was asked for its name and `resourceVersion` as every [`Resource`] is, by its `ObjectMeta`. A view of
+/// [`slim`](crate::slim) makes that when it is asked, and has it from then on; a clone does not have it. What keeps such views in memory had
+/// better keep a clone, as kube's `Writer` does.
+///
 /// ```
 /// use std::{convert::Infallible, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
 /// use k8s_openapi::api::core::v1::Event as Told;

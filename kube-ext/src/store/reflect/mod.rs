@@ -6,8 +6,10 @@
 //!
 //! What keeps the objects is any [`Keep`]: kube's own `Writer`, one of this crate's, or yours.
 
+mod choice;
 mod error;
 mod keep;
+mod objects;
 mod reflection;
 mod run;
 mod state;
@@ -49,7 +51,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(800), Duration::fro
 #[non_exhaustive]
 pub enum Lists {
     /// As [`Streamed`](Self::Streamed), and as [`Paged`](Self::Paged) from when the server turned out to have no streaming lists: it says so (422
-    /// or 400 about `sendInitialEvents` or `resourceVersionMatch`), which is no error, or it has said nothing for 30 seconds in the middle of one, which is.
+    /// or 400 about `sendInitialEvents` or `resourceVersionMatch`), which is no error.
+    ///
+    /// A server may know nothing of them without saying so. If it says nothing for 30 seconds in the middle of one, or ends it after 290 seconds
+    /// without having told its end, or if two in a row break off, that is an error, and the next list is in pages. Lists are streamed again after one
+    /// that was whole, unless it was twice in a row that one fell silent or went on to the 290 seconds.
     #[default]
     Auto,
     /// Page by page, and then a watch.
@@ -74,9 +80,14 @@ struct Settings {
 }
 
 impl Settings {
+    /// How long a watch lasts.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.into())
+    }
+
     /// How long nothing may be heard.
     fn silence(&self) -> Duration {
-        Duration::from_secs(self.timeout.into()) + MARGIN
+        self.timeout() + MARGIN
     }
 }
 
@@ -193,6 +204,9 @@ where
     /// A page is in memory at once: as it came, twice for a moment, and decoded, which for whole pods is seven times as much. A hundred of 12.5 KB
     /// are some 10 MB, where kube's 500 are 50. More in a page are fewer round trips, one after the other. Streamed lists have no pages.
     ///
+    /// A server forgets a list after some minutes (etcd's compaction), and answers 410 when a further page is asked for. The list begins anew then, with
+    /// ten times as many objects in a page, and if that is too slow, too, with all in one; after a list that was whole it is this number again.
+    ///
     /// ```
     /// # use k8s_openapi::api::core::v1::Pod;
     /// # use kube_ext::store::reflect::{KeepStore, Lists, Reflect, Reflection};
@@ -209,7 +223,11 @@ where
     /// whole seconds, rounded up.
     ///
     /// It is how long a connection is believed that says nothing, too: 5 seconds longer than this, a request is given up, whatever it waits for. In
-    /// a streamed list that is 30 seconds at most.
+    /// a streamed list that is 30 seconds at most. kube's client answers a 429, 503 or 504 by asking again, for up to three minutes: with less
+    /// than that here, a server that is busy for long is told as one that says nothing.
+    ///
+    /// A streamed list is asked for with 290 seconds, however short this is: it has to be whole by then. The watch that it goes on as is left after
+    /// this time, and another begins from there.
     ///
     /// ```
     /// # use k8s_openapi::api::core::v1::Pod;
@@ -226,7 +244,8 @@ where
     }
 
     /// How long to wait after an error until it is tried again: first, and at most. It doubles from one to the other, with jitter, and begins anew
-    /// when a list was whole or a watch has told something. 0.8 and 30 seconds unless told otherwise, as in kube.
+    /// when a watch has told something, or has lasted longer than a second and ended in good order. A list that was whole is not enough: where each
+    /// watch after one is refused, all is listed again, at longer and longer intervals. 0.8 and 30 seconds unless told otherwise, as in kube.
     ///
     /// ```
     /// # use k8s_openapi::api::core::v1::Pod;

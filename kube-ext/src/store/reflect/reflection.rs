@@ -11,7 +11,8 @@ use super::{
     Settings,
     error::Error,
     keep::Keep,
-    run::{Objects, Run},
+    objects::Objects,
+    run::Run,
     state::{Changes, Counts, State, Status},
 };
 
@@ -19,7 +20,9 @@ use super::{
 ///
 /// # What happens
 /// All is listed, and then watched. A watch that ends, or fails, begins again from where it was; only when the server does not know that any
-/// more (410) is all listed again, and what is not listed is gone from the store. Whatever fails is tried again, for ever.
+/// more (410) is all listed again, and what is not listed is gone from the store. So it is when the server refuses it otherwise (400), or has
+/// answered three times in a row with an error that is not about rights, the kind or too many requests (401, 403, 404, 429): it may be about
+/// where the watch was. Whatever fails is tried again, for ever.
 ///
 /// # Dropping it
 /// ends the task and its connection, between two events. The store stays as it is, and can be read; [`stop`](Self::stop) waits for that.

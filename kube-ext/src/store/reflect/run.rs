@@ -3,12 +3,7 @@
 //! It is not kube's `watcher`, which tells neither bookmarks nor that a watch has begun again: after an error nobody could know that it is over.
 //! In all that is told here it goes on as that does.
 
-use std::{
-    convert::Infallible,
-    fmt::{self, Debug},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, convert::Infallible, fmt::Debug, mem, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream::BoxStream};
 use kube::{
@@ -17,89 +12,26 @@ use kube::{
     runtime::watcher::Event,
 };
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    LIST_SILENCE, Lists, Settings,
+    LIST_SILENCE, Settings, TIMEOUT,
+    choice::Choice,
     error::{Cause, Error},
     keep::Keep,
+    objects::{Doing, Name, Objects},
     state::{Status, count},
 };
 use crate::delays::Delays;
 
 /// What a server marks the end of a streamed list with.
 const END: &str = "k8s.io/initial-events-end";
-/// A watch that ends sooner, and without a word, has failed.
+/// A watch that ends sooner, and without a word, has failed; one that has said nothing for as long is well.
 const SHORT: Duration = Duration::from_secs(1);
+/// How many answers in a row that are errors are taken for errors of the version that is asked for.
+const ANSWERS: u32 = 3;
 
 type Events<K> = BoxStream<'static, kube::Result<WatchEvent<K>>>;
-
-/// What is done.
-#[derive(Clone, Copy)]
-enum Doing {
-    List,
-    Watch,
-    Keep,
-}
-
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::List => "list",
-            Self::Watch => "watch",
-            Self::Keep => "keep",
-        })
-    }
-}
-
-/// What is listed and watched, in words.
-pub(super) struct Objects {
-    /// `deployments.apps`.
-    kind: String,
-    namespace: Option<String>,
-}
-
-impl Objects {
-    pub(super) fn of<K: Resource>(api: &Api<K>) -> Self {
-        let parts: Vec<_> = api.resource_url().split('/').filter(|part| !part.is_empty()).collect();
-        let plural = parts.last().copied().unwrap_or_default();
-        let kind = match parts.as_slice() {
-            ["apis", group, ..] => format!("{plural}.{group}"),
-            _ => plural.to_owned(),
-        };
-        Self { kind, namespace: api.namespace().map(str::to_owned) }
-    }
-
-    fn error(&self, doing: Doing, cause: Cause) -> Error {
-        let place = self.namespace.as_ref().map(|it| format!(" in namespace {it}")).unwrap_or_default();
-        Error::new(format!("{doing} {}{place}", self.kind), cause)
-    }
-
-    /// The task has panicked, in what keeps the objects or is told of errors.
-    pub(super) fn panicked(&self, message: String) -> Error {
-        self.error(Doing::Keep, Cause::Panicked(message))
-    }
-
-    pub(super) fn cancelled(&self) -> Error {
-        self.error(Doing::Watch, Cause::Cancelled)
-    }
-
-    /// An object, by what it is known by.
-    fn error_of(&self, name: &Name, cause: Cause) -> Error {
-        let namespace = name.0.as_ref().map(|it| format!("{it}/")).unwrap_or_default();
-        Error::new(format!("{} {} {namespace}{}", Doing::Keep, self.kind, name.1), cause)
-    }
-}
-
-/// Namespace and name.
-#[derive(PartialEq)]
-struct Name(Option<String>, String);
-
-impl Name {
-    fn of(object: &impl Resource) -> Self {
-        Self(object.namespace(), object.meta().name.clone().unwrap_or_default())
-    }
-}
 
 /// A list that is whole, and the watch that it came with.
 struct Listed<K> {
@@ -115,7 +47,7 @@ pub(super) struct Run<W: Keep> {
     settings: Settings,
     status: Arc<Status>,
     delays: Delays,
-    is_streamed: bool,
+    choice: Choice,
     /// How many events were refused since the last list began.
     refused: u64,
 }
@@ -132,8 +64,8 @@ where
         status: Arc<Status>,
     ) -> Self {
         let delays = Delays::new(settings.backoff);
-        let is_streamed = settings.lists != Lists::Paged;
-        Self { api, keep, objects, settings, status, delays, is_streamed, refused: 0 }
+        let choice = Choice::new(settings.lists, settings.page_size);
+        Self { api, keep, objects, settings, status, delays, choice, refused: 0 }
     }
 
     pub(super) async fn run(mut self) -> Infallible {
@@ -163,24 +95,21 @@ where
     }
 
     async fn list(&mut self) -> Result<Listed<W::Object>, Error> {
-        if !self.is_streamed {
+        if !self.choice.is_streamed() {
             return self.paged().await;
         }
-        let is_choice = self.settings.lists == Lists::Auto;
+        let begun = Instant::now();
         // Without a version it is of now, as a list in pages is.
         let events = match self.watch("", Doing::List).await {
-            Err(error) if is_choice && error.is_about_streaming() => {
-                self.is_streamed = false;
-                return self.paged().await;
+            Err(error) if error.is_about_streaming() => {
+                self.choice.refused();
+                return if self.choice.is_streamed() { Err(error) } else { self.paged().await };
             }
             events => events?,
         };
         let listed = self.streamed(events).await;
-        if let Err(error) = &listed
-            && matches!(error.cause(), Cause::Silent(_))
-        {
-            // A server that knows nothing of it may take it for a watch, and never tell the end of the list.
-            self.is_streamed = !is_choice;
+        if let Err(error) = &listed {
+            self.choice.broke_off(error.cause(), begun.elapsed());
         }
         listed
     }
@@ -190,14 +119,18 @@ where
         let mut params = ListParams {
             label_selector: self.settings.labels.clone(),
             field_selector: self.settings.fields.clone(),
-            limit: self.settings.page_size,
+            limit: self.choice.page_size(),
             ..Default::default()
         };
         loop {
             let silence = self.settings.silence();
             let page = timeout(silence, self.api.list(&params)).await;
             let page = page.map_err(|_| Cause::Silent(silence)).and_then(|page| page.map_err(Cause::Server));
-            let page = page.map_err(|cause| self.objects.error(Doing::List, cause))?;
+            let page = page.map_err(|cause| self.objects.error(Doing::List, cause));
+            if params.continue_token.is_some() && page.as_ref().is_err_and(Error::is_expired) {
+                self.choice.was_too_slow();
+            }
+            let page = page?;
             self.status.heard();
             if params.continue_token.is_none() {
                 self.begin_list()?;
@@ -222,24 +155,25 @@ where
     async fn streamed(&mut self, mut events: Events<W::Object>) -> Result<Listed<W::Object>, Error> {
         self.begin_list()?;
         // The server has said that these are gone, while it told of others.
-        let mut gone: Vec<W::Object> = Vec::new();
+        let mut gone: HashMap<Name, W::Object> = HashMap::new();
         loop {
             let event = self.next(&mut events, Doing::List).await?;
             match event.ok_or_else(|| self.objects.error(Doing::List, Cause::Broken))? {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     if !gone.is_empty() {
-                        let name = Name::of(&object);
-                        gone.retain(|gone| Name::of(gone) != name);
+                        gone.remove(&Name::of(&object));
                     }
                     self.keep(Event::InitApply, object);
                 }
-                WatchEvent::Deleted(object) => gone.push(object),
+                WatchEvent::Deleted(object) => drop(gone.insert(Name::of(&object), object)),
                 WatchEvent::Bookmark(mark) if mark.metadata.annotations.contains_key(END) => {
                     self.end_list()?;
-                    for object in gone {
+                    for object in gone.into_values() {
                         self.keep(Event::Delete, object);
                     }
                     self.status.live(self.refused);
+                    // It was asked for as long as a list may take; another one goes on from where it is.
+                    let events = events.take_until(sleep(self.settings.timeout())).boxed();
                     return Ok(Listed { version: mark.metadata.resource_version, events: Some(events) });
                 }
                 WatchEvent::Bookmark(_) => {}
@@ -255,8 +189,10 @@ where
     /// Watches from a list on, until all is to be listed again.
     async fn follow(&mut self, listed: Listed<W::Object>) -> Error {
         let Listed { mut version, mut events } = listed;
+        // Answers in a row that were errors, of one version.
+        let mut answers = 0;
         loop {
-            let (begun, has_listed) = (Instant::now(), events.is_some());
+            let (begun, has_listed, from) = (Instant::now(), events.is_some(), version.clone());
             let watch = match events.take() {
                 Some(events) => Ok(events),
                 None => self.watch(&version, Doing::Watch).await,
@@ -265,26 +201,41 @@ where
                 Ok(events) => self.read(events, &mut version).await,
                 Err(error) => Err(error),
             };
-            match end {
-                Ok(false) if !has_listed && begun.elapsed() < SHORT => {
-                    let error = self.objects.error(Doing::Watch, Cause::Short);
-                    self.failed(error).await;
-                }
-                Ok(_) => {}
-                Err(error) if error.is_expired() => return error,
-                Err(error) => self.failed(error).await,
+            if version != from {
+                answers = 0;
             }
+            let is_short = begun.elapsed() < SHORT;
+            let error = match end {
+                Ok(false) if !has_listed && is_short => self.objects.error(Doing::Watch, Cause::Short),
+                Ok(_) => {
+                    answers = 0;
+                    if !is_short {
+                        self.delays.reset();
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            if error.is_answer() {
+                answers += 1;
+            }
+            if error.is_about_version() || answers >= ANSWERS {
+                return error;
+            }
+            self.failed(error).await;
         }
     }
 
     /// Begins a watch; with a list, or from a version on.
     async fn watch(&mut self, version: &str, doing: Doing) -> Result<Events<W::Object>, Error> {
+        let is_list = matches!(doing, Doing::List);
         let params = WatchParams {
             label_selector: self.settings.labels.clone(),
             field_selector: self.settings.fields.clone(),
-            timeout: Some(self.settings.timeout),
+            // The server ends it then, whether the list is whole or not.
+            timeout: Some(if is_list { TIMEOUT } else { self.settings.timeout }),
             bookmarks: true,
-            send_initial_events: matches!(doing, Doing::List),
+            send_initial_events: is_list,
         };
         let silence = self.settings.silence();
         let events = timeout(silence, self.api.watch(&params, version)).await;
@@ -292,20 +243,28 @@ where
         let events = events.map_err(|cause| self.objects.error(doing, cause))?;
         self.status.heard();
         count(&self.status.watches);
-        if matches!(doing, Doing::Watch) {
-            self.status.live(self.refused);
-        }
         Ok(events.boxed())
     }
 
     /// Keeps what a watch tells, to its end. Returns whether that was anything.
     async fn read(&mut self, mut events: Events<W::Object>, version: &mut String) -> Result<bool, Error> {
-        let mut has_told = false;
+        let (mut has_told, mut is_well) = (false, false);
         loop {
-            let event = match self.next(&mut events, Doing::Watch).await {
+            let next = self.next(&mut events, Doing::Watch);
+            let next = if is_well {
+                next.await
+            } else if let Ok(next) = timeout(SHORT, next).await {
+                next
+            } else {
+                // A server that does not know the version any more accepts the watch, and says so at once.
+                self.well(&mut is_well);
+                continue;
+            };
+            let event = match next {
                 // The next one tells a later version: to ask again from the one before would bring the same for ever.
                 Err(error) if error.is_unreadable() => {
                     self.refuse(error);
+                    self.well(&mut is_well);
                     continue;
                 }
                 event => event?,
@@ -317,6 +276,7 @@ where
                 WatchEvent::Bookmark(mark) => {
                     (*version, has_told) = (mark.metadata.resource_version, true);
                     self.delays.reset();
+                    self.well(&mut is_well);
                     continue;
                 }
                 WatchEvent::Error(status) => {
@@ -326,10 +286,18 @@ where
             };
             has_told = true;
             self.delays.reset();
+            self.well(&mut is_well);
             if let Some(of) = object.resource_version().filter(|of| !of.is_empty()) {
                 *version = of;
             }
             self.keep(if is_deleted { Event::Delete } else { Event::Apply }, object);
+        }
+    }
+
+    /// A watch goes well, which is told once.
+    fn well(&self, is_told: &mut bool) {
+        if !mem::replace(is_told, true) {
+            self.status.live(self.refused);
         }
     }
 
@@ -358,7 +326,8 @@ where
     fn end_list(&mut self) -> Result<(), Error> {
         self.mark(Event::InitDone)?;
         count(&self.status.lists);
-        self.delays.reset();
+        // How long to wait is left as it is: a watch that fails after each list is not to be an endless row of lists.
+        self.choice.was_whole();
         Ok(())
     }
 
@@ -389,30 +358,5 @@ impl Settings {
         if let Some(on_error) = &mut self.on_error {
             on_error(error);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node, core::v1::Pod};
-    use kube::Client;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn words() {
-        let client =
-            Client::try_from(kube::Config::new(http::Uri::from_static("http://127.0.0.1:1"))).unwrap();
-        let of = |objects: Objects| objects.error(Doing::List, Cause::Short).to_string();
-        let short = "it ended at once, without a word";
-        let pods = Objects::of(&Api::<Pod>::namespaced(client.clone(), "shop"));
-        assert_eq!(of(pods), format!("list pods in namespace shop: {short}"));
-        assert_eq!(of(Objects::of(&Api::<Pod>::all(client.clone()))), format!("list pods: {short}"));
-        assert_eq!(of(Objects::of(&Api::<Node>::all(client.clone()))), format!("list nodes: {short}"));
-        let deployments = Objects::of(&Api::<Deployment>::all(client));
-        assert_eq!(
-            deployments.error_of(&Name(Some("a".to_owned()), "b".to_owned()), Cause::NoVersion).to_string(),
-            "keep deployments.apps a/b: the list has no resourceVersion"
-        );
     }
 }

@@ -47,9 +47,13 @@ pub enum State {
     Live {
         /// How many events were refused, by the store or because they could not be read, since the last list began: it has older objects in
         /// their place, or none. Zero, unless something is wrong with the objects.
+        ///
+        /// An event that cannot be read does not tell from where to go on. If it is the last one of a watch, the next watch brings it again, and it
+        /// counts again: one object may be counted several times.
         refused: u64,
     },
-    /// A watch or a list has failed, and none has begun or been whole since. The store has what it had, and it is tried again.
+    /// A watch or a list has failed, and since then no list has been whole, and no watch has told something or gone on for a second without an
+    /// error. The store has what it had, and it is tried again.
     Stale {
         /// When it began.
         since: Instant,
@@ -57,6 +61,9 @@ pub enum State {
         error: Arc<Error>,
     },
     /// Nothing more comes. The store has what it had.
+    ///
+    /// When the reflection is dropped this is told at once, while its task may still be storing one last event;
+    /// [`stop`](super::Reflection::stop) waits for it.
     Ended {
         /// Why, unless it was stopped or dropped: a panic, or a runtime that was shut down.
         error: Option<Arc<Error>>,
@@ -264,7 +271,7 @@ impl Status {
         self.course.send_if_modified(|course| !matches!(course.state, State::Ended { .. }) && change(course));
     }
 
-    /// A list is whole, or a watch has begun after one.
+    /// A list is whole, or a watch after one is well.
     pub(super) fn live(&self, refused: u64) {
         self.change(|course| {
             let is_new = !matches!(course.state, State::Live { refused: before } if before == refused);

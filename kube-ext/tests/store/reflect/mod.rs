@@ -5,7 +5,10 @@ mod faults;
 mod keeps;
 mod lists;
 mod random;
+mod scripted;
+mod slow;
 mod starts;
+mod stubborn;
 
 use std::{
     sync::{Arc, Mutex},
