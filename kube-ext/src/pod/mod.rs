@@ -108,7 +108,7 @@ pub struct ReadinessGate<'a> {
 pub trait PodExt: private::Sealed {
     /// How long ago the pod was created; zero when that is not known.
     ///
-    /// [`Age`](crate::time::Age) turns it into kubectl's text.
+    /// [`Age`] turns it into kubectl's text.
     ///
     /// ```
     /// use k8s_openapi::api::core::v1::Pod;
