@@ -44,8 +44,8 @@ async fn rights_that_come_and_go() {
     assert!(error.to_string().starts_with(&expected), "{error}");
 
     let roles = Api::<Role>::namespaced(admin.clone(), &name);
-    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}]);
-    let role = serde_json::from_value(json!({"metadata": {"name": "reader"}, "rules": rules})).unwrap();
+    let allowed = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}]);
+    let role = serde_json::from_value(json!({"metadata": {"name": "reader"}, "rules": allowed})).unwrap();
     roles.create(&PostParams::default(), &role).await.unwrap();
     let binding = json!({
         "metadata": {"name": "reader"},
