@@ -85,7 +85,7 @@ pub(crate) trait Read {
     }
 }
 
-pub(super) fn or_empty<T>(list: Option<&Vec<T>>) -> &[T] {
+fn or_empty<T>(list: Option<&Vec<T>>) -> &[T] {
     list.map_or(&[], Vec::as_slice)
 }
 

@@ -399,7 +399,10 @@ impl<K: Resource, R> CompactStore<K, R> {
         found: &Found,
         error: impl std::error::Error + Send + Sync + 'static,
     ) -> CompactError {
-        CompactError::Get { object: self.shared.words(key::split(&found.block).0), source: error.into() }
+        CompactError::Get {
+            object: self.shared.words(key::parts(key::split(&found.block).0)),
+            source: error.into(),
+        }
     }
 }
 

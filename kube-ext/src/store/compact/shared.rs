@@ -101,10 +101,15 @@ impl<K: Resource, R> Shared<K, R> {
         self.decoders.decode(&codec::whole(unpack(&found.block).1), found.dictionary.as_deref())
     }
 
-    /// An object in words.
-    pub(super) fn words(&self, key: &[u8]) -> String {
-        let kind = <K as Resource>::kind(&self.kind).to_lowercase();
-        match key::parts(key) {
+    /// Its kind in small letters, as in `pod`.
+    pub(super) fn kind_word(&self) -> String {
+        <K as Resource>::kind(&self.kind).to_lowercase()
+    }
+
+    /// An object of this namespace and name in words.
+    pub(super) fn words(&self, names: (Option<&str>, &str)) -> String {
+        let kind = self.kind_word();
+        match names {
             (Some(namespace), name) => format!("{kind} {namespace}/{name}"),
             (None, name) => format!("{kind} {name}"),
         }

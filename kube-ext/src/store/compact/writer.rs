@@ -160,7 +160,7 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
                 }
                 let key = self.key(namespace.as_deref(), name.as_deref())?;
                 let kept = keep(self, &key, object);
-                kept.map_err(|source| Error::Put { object: self.shared.words(&key), source })
+                kept.map_err(|source| Error::Put { object: self.shared.words(key::parts(&key)), source })
             }
             Event::Delete(object) => {
                 let (namespace, name) = names(&object);
@@ -179,13 +179,9 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
     }
 
     fn key(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<u8>, Error> {
-        let kind = || <K as Resource>::kind(&self.shared.kind).to_lowercase();
-        let name = name.ok_or_else(|| Error::NoName { kind: kind() })?;
+        let name = name.ok_or_else(|| Error::NoName { kind: self.shared.kind_word() })?;
         key::encode(namespace, name).ok_or_else(|| Error::Put {
-            object: match namespace {
-                Some(namespace) => format!("{} {namespace}/{name}", kind()),
-                None => format!("{} {name}", kind()),
-            },
+            object: self.shared.words((namespace, name)),
             source: "namespace or name is too long".into(),
         })
     }
