@@ -53,3 +53,4 @@ mod store;
 mod store_compact;
 mod support;
 mod text;
+mod writes;

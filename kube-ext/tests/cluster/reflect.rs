@@ -15,7 +15,7 @@ use http_body_util::Limited;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, PostParams},
     client::Body,
     runtime::reflector,
 };
@@ -23,7 +23,7 @@ use kube_ext::store::{reflect, reflect::Lists};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::{cluster::Cluster, support::TestNamespace};
+use crate::{cluster::Cluster, support::TestNamespace, writes::Writes};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many answers are cut.
@@ -110,19 +110,9 @@ async fn survives(lists: Lists, has_streaming: bool) {
         .start();
 
     let writing = async {
-        let mut rng = fastrand::Rng::with_seed(3);
-        let mut round = 0;
+        let mut changes = Writes::new(&api);
         while between.cuts.load(Ordering::Relaxed) < CUTS || reflection.counts().lists == 0 {
-            round += 1;
-            let name = format!("map-{}", rng.u8(..12));
-            if rng.u8(..3) == 0 {
-                let _ = api.delete(&name, &DeleteParams::default()).await;
-            } else {
-                let patch = Patch::Apply(json!({
-                    "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"round": round.to_string()},
-                }));
-                api.patch(&name, &PatchParams::apply("kube-ext-test").force(), &patch).await.unwrap();
-            }
+            changes.next().await;
             let is_filled = reflection.counts().lists > 0;
             let stored: Vec<_> = store.state().iter().map(|map| map.name_any()).collect();
             let missing = fixed.iter().find(|name| is_filled && !stored.contains(name));

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, PostParams},
     runtime::{
         WatchStreamExt as _,
         reflector::{self, ObjectRef, reflector},
@@ -25,7 +25,7 @@ use kube_ext::store::WatchEventsExt as _;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{cluster::Cluster, support::TestNamespace};
+use crate::{cluster::Cluster, support::TestNamespace, writes::Writes};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many watches are cut.
@@ -61,19 +61,9 @@ async fn survives_cuts(config: watcher::Config) {
     let mut events = pin!(reflector(writer, events.inspect(|event| count(&passed, event))));
 
     let writing = async {
-        let mut rng = fastrand::Rng::with_seed(3);
-        let mut round = 0;
+        let mut changes = Writes::new(&api);
         while !is_whole.load(Ordering::Relaxed) {
-            round += 1;
-            let name = format!("map-{}", rng.u8(..12));
-            if rng.u8(..3) == 0 {
-                let _ = api.delete(&name, &DeleteParams::default()).await;
-            } else {
-                let patch = Patch::Apply(json!({
-                    "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"round": round.to_string()},
-                }));
-                api.patch(&name, &PatchParams::apply("kube-ext-test").force(), &patch).await.unwrap();
-            }
+            changes.next().await;
         }
         create("last").await;
     };

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{DynamicObject, ListParams, PostParams},
     core::ApiResource,
     runtime::{
         WatchStreamExt as _,
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{cluster::Cluster, support::TestNamespace};
+use crate::{cluster::Cluster, support::TestNamespace, writes::Writes};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many watches are cut.
@@ -68,19 +68,9 @@ async fn survives_cuts(config: watcher::Config) {
     };
 
     let writing = async {
-        let mut rng = fastrand::Rng::with_seed(3);
-        let mut round = 0;
+        let mut changes = Writes::new(&api);
         while !is_whole.get() {
-            round += 1;
-            let name = format!("map-{}", rng.u8(..12));
-            if rng.u8(..3) == 0 {
-                let _ = api.delete(&name, &DeleteParams::default()).await;
-            } else {
-                let patch = Patch::Apply(json!({
-                    "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"round": round.to_string()},
-                }));
-                api.patch(&name, &PatchParams::apply("kube-ext-test").force(), &patch).await.unwrap();
-            }
+            changes.next().await;
         }
         create("last").await;
     };

@@ -48,3 +48,5 @@ mod store;
 mod store_compact;
 #[path = "../cluster/support.rs"]
 mod support;
+#[path = "../cluster/writes.rs"]
+mod writes;
