@@ -167,6 +167,11 @@ async fn follow(
     let logs = pods.tail(Tail::new().pod("web").follow());
     let (mut tally, began, stopped) = (Tally::default(), Instant::now(), Notify::new());
     let restarting = async {
+        // A scheduler or a node that has just lost its server can take longer to start a pod than all restarts do.
+        while connections.load(Ordering::SeqCst) == 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        println!("there is a log after {:.1?}", began.elapsed());
         for _ in 0..RESTARTS {
             sleep(BETWEEN).await;
             let began = Instant::now();
