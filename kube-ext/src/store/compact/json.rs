@@ -50,6 +50,18 @@ pub(super) fn without_managed_fields(json: &str) -> serde_json::Result<Cow<'_, s
     Ok([json.get(..start).unwrap_or_default(), &without.text, rest].concat().into())
 }
 
+/// The uid of an object's controller, if it has one.
+///
+/// Nothing behind its owners is looked at; nor is it said what else is wrong with it.
+pub(super) fn controller(json: &str) -> Option<String> {
+    let mut owners = None;
+    let metadata = Metadata { seed: Some(Owners(&mut owners)), read: |()| () };
+    // It ends with an error as soon as they are known.
+    let _ = metadata.deserialize(&mut serde_json::Deserializer::from_str(json));
+    let controller = owners?.into_iter().find(|owner| owner.controller == Some(true))?;
+    controller.uid
+}
+
 /// The metadata of an object, if it has any.
 fn metadata<'de, T: Deserialize<'de>>(json: &'de str) -> serde_json::Result<Option<T>> {
     let mut found = None;
@@ -161,6 +173,52 @@ impl<'de> Visitor<'de> for Fill<'_> {
     }
 }
 
+#[derive(Deserialize)]
+struct Owner {
+    uid: Option<String>,
+    controller: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Reference {
+    OwnerReferences,
+    #[serde(other)]
+    Other,
+}
+
+/// Puts owners here, and ends with an error then.
+struct Owners<'a>(&'a mut Option<Vec<Owner>>);
+
+impl<'de> DeserializeSeed<'de> for Owners<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Owners<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("metadata")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key()? {
+            match name {
+                Reference::OwnerReferences => {
+                    *self.0 = map.next_value()?;
+                    return Err(enough());
+                }
+                Reference::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Metadata without `managedFields`.
 struct Filtered {
     text: String,
@@ -227,6 +285,34 @@ mod tests {
         assert_eq!(names_of(r#"{"metadata": {"namespace": "a"}}"#), ["-", "a", "-", "-"]);
         assert_eq!(names_of(r#"{"metadata": null}"#), ["-"; 4]);
         assert_eq!(names_of(r#"{"kind": "Pod"}"#), ["-"; 4]);
+    }
+
+    #[test]
+    fn the_controller_is_one_of_the_owners() {
+        let of = |owners: &str| {
+            controller(&format!(
+                r#"{{"spec": {{"metadata": 1}}, "metadata": {{"a": {{}}, {owners}, "z": []}}}}"#
+            ))
+        };
+        assert_eq!(
+            of(r#""ownerReferences": [{"uid": "1"}, {"uid": "2", "controller": true}, {"uid": "3", "controller": false}]"#)
+                .as_deref(),
+            Some("2")
+        );
+        for none in [
+            r#""ownerReferences": [{"uid": "1"}, {"uid": "3", "controller": false}]"#,
+            r#""ownerReferences": []"#,
+            r#""ownerReferences": null"#,
+            r#""ownerReferences": {}"#,
+            r#""ownerReferences": [{"controller": true}]"#,
+            r#""ownerReferences": [{"uid": 1, "controller": true}]"#,
+            r#""annotations": {"ownerReferences": [{"uid": "1", "controller": true}]}"#,
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        for json in ["", "[]", "null", "{}", r#"{"metadata": null}"#, r#"{"metadata": 1}"#] {
+            assert_eq!(controller(json), None, "{json}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! A store that keeps whole objects, packed.
 
+mod block;
 mod builder;
 mod codec;
 mod dictionaries;
 mod error;
 mod json;
 mod objects;
+mod packer;
 mod raw;
 mod row;
 mod shared;
+mod siblings;
 #[cfg(feature = "derive")]
 mod views;
 mod writer;
@@ -442,7 +445,7 @@ impl<K: Resource + DeserializeOwned, R> CompactStore<K, R> {
         if let Some(cached) = &mut *self.shared.cached() {
             let state = self.shared.read();
             // It may have changed meanwhile.
-            if state.table.at(found.slot).is_some_and(|entry| entry.block == found.block) {
+            if state.is_still(&found) {
                 cached.insert(found.slot, object.clone());
             }
         }

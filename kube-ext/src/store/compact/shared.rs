@@ -7,15 +7,16 @@ use std::{
 
 use kube::Resource;
 use quick_cache::unsync::Cache;
+use slab::Slab;
 use tokio::sync::watch;
 
 use super::{
-    codec::{self, Decoders},
+    block::{self, Packing},
+    codec::{self, Decoders, With},
     dictionaries::{Decoding, NUMBERS},
 };
 use crate::store::{
     index::Functions,
-    key,
     table::{Entry, Table},
 };
 
@@ -24,6 +25,19 @@ pub(super) struct State<R> {
     pub(super) table: Table<R>,
     /// By number; there is none of number 0.
     pub(super) dictionaries: [Option<Decoding>; NUMBERS],
+    /// What siblings have in common, by number.
+    pub(super) bases: Slab<Base>,
+}
+
+/// What siblings have in common: one of them as it was once.
+pub(super) struct Base {
+    /// It, packed with a dictionary.
+    pub(super) frame: Arc<[u8]>,
+    pub(super) dictionary: u8,
+    /// What their owner is known by.
+    pub(super) owner: u32,
+    /// How many objects are packed with it.
+    pub(super) users: u32,
 }
 
 /// Objects that have been read, by slot.
@@ -40,28 +54,53 @@ pub(super) struct Shared<K: Resource, R> {
     cached: Mutex<Cached<K>>,
 }
 
-/// A block that begins with the key: a dictionary's number, and a frame.
-pub(super) fn pack(key: &[u8], dictionary: u8, frame: &[u8]) -> Box<[u8]> {
-    [key, &[dictionary], frame].concat().into()
-}
-
-/// The number of a block's dictionary, and its frame as it is kept.
-pub(super) fn unpack(block: &[u8]) -> (u8, &[u8]) {
-    key::split(block).1.split_first().map_or((0, &[]), |(number, frame)| (*number, frame))
-}
-
 /// An object as it was when it was looked up.
 pub(super) struct Found {
     pub(super) block: Box<[u8]>,
     pub(super) slot: u32,
+    needs: Needs,
+}
+
+/// What it takes to unpack it.
+#[derive(Clone)]
+struct Needs {
+    base: Option<Arc<[u8]>>,
+    /// Of the base, if there is one.
     dictionary: Option<Decoding>,
+}
+
+impl Needs {
+    fn are(&self, others: &Self) -> bool {
+        // Numbers are used again.
+        let bases = self.base.as_ref().map(Arc::as_ptr) == others.base.as_ref().map(Arc::as_ptr);
+        bases && self.dictionary.as_ref().map(Arc::as_ptr) == others.dictionary.as_ref().map(Arc::as_ptr)
+    }
 }
 
 impl<R> State<R> {
     pub(super) fn found(&self, slot: u32, entry: &Entry<R>) -> Found {
-        let number = usize::from(unpack(&entry.block).0);
-        let dictionary = self.dictionaries.get(number).cloned().flatten();
-        Found { block: entry.block.clone(), slot, dictionary }
+        Found { block: entry.block.clone(), slot, needs: self.needs(&entry.block) }
+    }
+
+    /// Whether an object is as it was when it was looked up.
+    pub(super) fn is_still(&self, found: &Found) -> bool {
+        let entry = self.table.at(found.slot);
+        entry.is_some_and(|it| it.block == found.block && self.needs(&it.block).are(&found.needs))
+    }
+
+    fn needs(&self, block: &[u8]) -> Needs {
+        let (base, number) = match block::read(block).0 {
+            Packing::Dictionary { number, .. } => (None, number),
+            Packing::Base(base) => match self.bases.get(base as usize) {
+                Some(base) => (Some(base.frame.clone()), base.dictionary),
+                None => (None, 0),
+            },
+        };
+        Needs { base, dictionary: self.dictionary(number) }
+    }
+
+    fn dictionary(&self, number: u8) -> Option<Decoding> {
+        self.dictionaries.get(usize::from(number)).cloned().flatten()
     }
 }
 
@@ -72,7 +111,11 @@ impl<K: Resource, R> Shared<K, R> {
         is_ready: watch::Receiver<bool>,
         cached: usize,
     ) -> Self {
-        let state = State { table: Table::new(functions.files()), dictionaries: [const { None }; NUMBERS] };
+        let state = State {
+            table: Table::new(functions.files()),
+            dictionaries: [const { None }; NUMBERS],
+            bases: Slab::new(),
+        };
         let cached = (cached > 0).then(|| Cache::new(cached));
         Self {
             kind,
@@ -98,7 +141,60 @@ impl<K: Resource, R> Shared<K, R> {
 
     /// The JSON of an object, as it was put into the store.
     pub(super) fn json(&self, found: &Found) -> io::Result<String> {
-        self.decoders.decode(&codec::whole(unpack(&found.block).1), found.dictionary.as_deref())
+        let Needs { base, dictionary } = &found.needs;
+        let with = dictionary.as_deref().map_or(With::Nothing, With::Dictionary);
+        let frame = block::read(&found.block).1;
+        match base {
+            None => self.decode(frame, with),
+            Some(base) => self.decode(frame, With::Text(&self.decode(base, with)?)),
+        }
+    }
+
+    /// What objects are packed with.
+    pub(super) fn base(&self, base: u32) -> io::Result<String> {
+        let found = {
+            let state = self.read();
+            state.bases.get(base as usize).map(|base| (base.frame.clone(), state.dictionary(base.dictionary)))
+        };
+        let (frame, dictionary) = found.ok_or(io::ErrorKind::NotFound)?;
+        self.decode(&frame, dictionary.as_deref().map_or(With::Nothing, With::Dictionary))
+    }
+
+    /// Keeps a base, and what the object in this slot, of which it was made, differs from it by. Its number.
+    pub(super) fn add_base(&self, base: Base, slot: u32, key: &[u8], frame: &[u8]) -> Option<u32> {
+        let mut state = self.write();
+        let number = u32::try_from(state.bases.vacant_key()).ok()?;
+        state.bases.insert(base);
+        state.table.replace_block(slot, block::write(key, Packing::Base(number), frame));
+        Some(number)
+    }
+
+    /// One object more is packed with it.
+    pub(super) fn use_base(&self, base: u32) {
+        if let Some(base) = self.write().bases.get_mut(base as usize) {
+            base.users += 1;
+        }
+    }
+
+    /// One less is, and if that was the last, it is returned.
+    pub(super) fn leave_base(&self, number: u32) -> Option<Base> {
+        let mut state = self.write();
+        let base = state.bases.get_mut(number as usize)?;
+        base.users = base.users.saturating_sub(1);
+        if base.users > 0 { None } else { state.bases.try_remove(number as usize) }
+    }
+
+    /// Whether nobody but the object of this key is packed with it.
+    pub(super) fn is_alone(&self, number: u32, key: &[u8]) -> bool {
+        let state = self.read();
+        let entry = || state.table.at(state.table.find(key)?);
+        state.bases.get(number as usize).is_some_and(|base| base.users == 1)
+            && entry().is_some_and(|entry| block::read(&entry.block).0 == Packing::Base(number))
+    }
+
+    /// What a frame is of that is kept.
+    pub(super) fn decode(&self, frame: &[u8], with: With<'_>) -> io::Result<String> {
+        self.decoders.decode(&codec::whole(frame), with)
     }
 
     /// Its kind in small letters, as in `pod`.

@@ -74,9 +74,14 @@ impl World {
         let uid = uid.unwrap_or_else(|| json!(format!("uid-{}", self.version)));
         let labels: BTreeMap<_, _> =
             ["app", "tier", "zone"].map(|label| (label, self.rng.u8(..3).to_string())).into();
+        // Siblings are packed together, and those without an owner alone.
+        let owners: Vec<_> = (1..self.rng.u8(..4))
+            .map(|owner| json!({"apiVersion": "v1", "kind": "Set", "name": "set", "uid": format!("owner-{owner}"), "controller": owner == 2}))
+            .collect();
         let object = json!({
             "metadata": {
                 "namespace": key.0, "name": key.1, "uid": uid, "resourceVersion": self.version.to_string(), "labels": labels,
+                "ownerReferences": owners,
             },
             "spec": {"containers": [{"name": "app", "image": "x".repeat(self.rng.usize(..200))}]},
         });

@@ -27,10 +27,19 @@ struct Spec {
 }
 
 fn object(number: usize, round: usize) -> Raw<Pod> {
+    // Siblings are packed together, as long as their template is the same.
+    let template: String =
+        (0..40).map(|it| format!("{:x}-", (round / 400 + 7) * 7919 * (it + number % 4 + 1))).collect();
     let round = round.to_string();
+    let owner = json!({
+        "apiVersion": "v1", "kind": "Set", "name": "set", "uid": format!("owner-{}", number % 4), "controller": true,
+    });
     let json = json!({
-        "metadata": {"namespace": "default", "name": format!("pod-{number}"), "resourceVersion": round},
-        "spec": {"nodeName": round, "containers": [{"name": "app", "image": round.repeat(100)}]},
+        "metadata": {
+            "namespace": "default", "name": format!("pod-{number}"), "resourceVersion": round,
+            "ownerReferences": if number % 8 > 3 { json!([owner]) } else { json!([]) },
+        },
+        "spec": {"nodeName": round, "containers": [{"name": template, "image": round.repeat(100)}]},
     });
     Raw::from_json(&json.to_string()).unwrap()
 }
