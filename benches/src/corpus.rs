@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::pods;
 
@@ -32,10 +32,33 @@ struct Metadata<'a> {
     namespace: Option<Cow<'a, str>>,
 }
 
-/// This many pods as [`pods::pod`] makes them, a line of JSON each.
+/// The metadata of an object in the order in which a server writes it, which is that of the fields in Go.
+const ORDER: [&str; 10] = [
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "managedFields",
+];
+
+/// This many pods as [`pods::pod`] makes them, a line of JSON each, as a server has them: with a version, and names first.
 #[must_use]
 pub fn made(objects: usize) -> Vec<String> {
-    (0..objects).map(|number| pods::pod(number).to_string()).collect()
+    (0..objects).map(|number| as_from_a_server(pods::pod(number), number)).collect()
+}
+
+fn as_from_a_server(mut pod: Value, number: usize) -> String {
+    pod["metadata"]["resourceVersion"] = (1_000_000 + number * 7).to_string().into();
+    let field = |of: &Value, name: &str| format!("\"{name}\":{}", of[name]);
+    let metadata = ORDER.map(|name| field(&pod["metadata"], name)).join(",");
+    let [kind, version, spec, status] =
+        ["kind", "apiVersion", "spec", "status"].map(|name| field(&pod, name));
+    format!("{{{kind},{version},\"metadata\":{{{metadata}}},{spec},{status}}}")
 }
 
 /// The first objects of a file that has one a line; all of it, if there are not as many.
@@ -113,9 +136,17 @@ fn renamed(line: &str, copy: usize, seed: usize) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
+
+    /// Nothing is left out.
+    #[test]
+    fn pods_are_written_whole() {
+        for (number, line) in made(20).iter().enumerate() {
+            let mut read: Value = serde_json::from_str(line).unwrap();
+            assert!(read["metadata"].as_object_mut().unwrap().remove("resourceVersion").is_some());
+            assert_eq!(read, pods::pod(number));
+        }
+    }
 
     #[test]
     fn a_copy_has_another_name_and_uid_and_nothing_else() {

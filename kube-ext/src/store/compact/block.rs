@@ -65,7 +65,7 @@ mod tests {
                 assert_eq!(key::split(&block).0, key);
                 assert_eq!(read(&block), (packing, &b"frame"[..]));
                 assert_eq!(read(&write(&key, packing, b"")), (packing, &b""[..]));
-                for end in 0..key.len() + 1 {
+                for end in 0..=key.len() {
                     assert_eq!(read(&block[..end]).1, b"", "{end}");
                 }
             }

@@ -28,8 +28,8 @@ struct Spec {
 
 fn object(number: usize, round: usize) -> Raw<Pod> {
     // Siblings are packed together, as long as their template is the same.
-    let template: String =
-        (0..40).map(|it| format!("{:x}-", (round / 400 + 7) * 7919 * (it + number % 4 + 1))).collect();
+    let mut rng = Rng::with_seed((round / 400 * 4 + number % 4) as u64);
+    let template: String = (0..200).map(|_| rng.alphanumeric()).collect();
     let round = round.to_string();
     let owner = json!({
         "apiVersion": "v1", "kind": "Set", "name": "set", "uid": format!("owner-{}", number % 4), "controller": true,
