@@ -67,10 +67,11 @@ where
         Ok(())
     }
 
-    fn value(mut self) -> C {
-        // A `Vec` is made of it in place, with what room it had.
-        self.0.shrink_to_fit();
-        self.0.into_iter().collect()
+    fn value(self) -> C {
+        // Not what has grown, with the rest of its room cut off: many such rests are of no use for the next one, which grows as much.
+        let mut exact = Vec::with_capacity(self.0.len());
+        exact.extend(self.0);
+        exact.into_iter().collect()
     }
 }
 
