@@ -12,7 +12,9 @@ mod row;
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
+use kube_ext::pod::PodSlim;
 use kube_ext::yaml::Yaml;
 use serde::Deserialize;
 
@@ -26,7 +28,7 @@ fn lines<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
 fn cells_of_pods() {
     let rows: Vec<ServerRow> = lines(include_str!("data/recorded/pods.jsonl"));
     assert!(rows.len() >= 300, "only {} pods", rows.len());
-    let different: Vec<_> = rows.iter().filter_map(ServerRow::difference).collect();
+    let different: Vec<_> = rows.iter().filter_map(ServerRow::difference::<Pod, PodSlim>).collect();
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 

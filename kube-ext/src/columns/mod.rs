@@ -11,7 +11,7 @@
 
 #[cfg(any(feature = "derive", feature = "fake"))]
 pub(crate) mod cell;
-mod core;
+pub(crate) mod core;
 #[cfg(feature = "derive")]
 pub(crate) mod printer;
 mod table;

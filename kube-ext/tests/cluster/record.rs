@@ -20,8 +20,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams};
+use kube_ext::pod::PodSlim;
 use serde_json::json;
 
 use cluster::Cluster;
@@ -52,7 +54,7 @@ async fn main() {
         })
         .collect();
     fs::write(folder.join("pods.jsonl"), lines.concat()).expect("write");
-    let different = rows.iter().filter(|row| row.difference().is_some()).count();
+    let different = rows.iter().filter(|row| row.difference::<Pod, PodSlim>().is_some()).count();
     println!("{} pods; our own cells differ for {different}", lines.len());
 
     let mut lines = Vec::new();

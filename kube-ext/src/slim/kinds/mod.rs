@@ -1,0 +1,5 @@
+//! Views that are ready made.
+
+mod node;
+
+pub use node::{NodeAddressSlim, NodeConditionSlim, NodeInfoSlim, NodeSlim};
