@@ -27,7 +27,7 @@ use kube_ext::fake::FakeCluster;
 use kube_ext::health::{Error, Health, Report};
 use kube_ext::owners::OwnerGraph;
 use kube_ext::pod::{PodExt, PodSlim, by_activity, by_logging};
-use kube_ext::slim::NodeSlim;
+use kube_ext::slim::{DeploymentSlim, NodeSlim};
 use kube_ext::time::Age;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -96,6 +96,7 @@ fn cells_of_random_pods() {
 #[test]
 fn cells_of_other_kinds_of_upstream_tests() {
     check_cells::<Node, NodeSlim>("printers/printNode.json");
+    check_cells::<Deployment, DeploymentSlim>("printers/printDeployment.json");
 }
 
 #[derive(Deserialize)]
@@ -116,6 +117,7 @@ fn check_columns<K: Columns>(printer: &str) {
 fn columns_of_all_kinds() {
     check_columns::<Pod>("printPod");
     check_columns::<Node>("printNode");
+    check_columns::<Deployment>("printDeployment");
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@
 //! assert_eq!(Pod::default().cells().len(), names.len());
 //! ```
 
+pub(crate) mod apps;
 #[cfg(any(feature = "derive", feature = "fake"))]
 pub(crate) mod cell;
 pub(crate) mod core;

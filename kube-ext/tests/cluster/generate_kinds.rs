@@ -1,4 +1,4 @@
-//! Random nodes, as a server takes them.
+//! Random nodes and deployments, as a server takes them.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -75,4 +75,96 @@ fn addresses(rng: &mut Rng) -> Value {
     }
     rng.shuffle(&mut addresses);
     addresses.into()
+}
+
+/// A deployment, and the status to give it. There is nobody to run its pods.
+pub(crate) fn deployment(seed: u64) -> (Value, Value) {
+    let rng = &mut Rng::with_seed(seed);
+    let keys = ["app", "tier", "example.com/part-of", "A", "a", "a.b", "release"];
+    let mut labels = json!({"app": "web"});
+    for key in keys {
+        if rng.bool() {
+            labels[key] = pick(rng, &["web", "", "v1.2", "X_y"]).into();
+        }
+    }
+    let containers = (0..pick(rng, &[1, 1, 2, 3])).map(|index| {
+        let image = pick(rng, &["example.invalid/app:1", "example.invalid/app@sha256:0", "sidecar"]);
+        json!({"name": format!("{}-{index}", pick(rng, &["app", "proxy"])), "image": image})
+    });
+    let containers: Vec<_> = containers.collect();
+    let mut deployment = json!({
+        "metadata": {"name": format!("deployment-{seed:x}")},
+        "spec": {
+            "selector": selector(rng, &labels, &keys),
+            "template": {"metadata": {"labels": labels}, "spec": {
+                "schedulerName": "nobody",
+                "initContainers": [{"name": "init", "image": "example.invalid/init"}],
+                "containers": containers,
+            }},
+        },
+    });
+    // A server sets 1 where there is none.
+    if rng.u8(..5) != 0 {
+        deployment["spec"]["replicas"] = pick(rng, &[0, 1, 2, 3, 5]).into();
+    }
+    if rng.u8(..5) == 0 {
+        deployment["spec"]["paused"] = true.into();
+    }
+    (deployment, deployment_status(rng))
+}
+
+/// One that selects pods with these labels.
+fn selector(rng: &mut Rng, labels: &Value, keys: &[&str]) -> Value {
+    let (mut equal, mut expressions) = (json!({}), Vec::new());
+    for key in keys {
+        let value = labels[key].as_str();
+        let others = ["other", "", "web", "0", "Z"].into_iter().filter(|other| Some(*other) != value);
+        let mut others: Vec<_> = others.filter(|_| rng.bool()).collect();
+        if rng.u8(..3) == 0 {
+            // The same twice is two values.
+            others.extend(others.first().copied());
+        }
+        let with_value = value.into_iter().chain(others.iter().copied()).collect::<Vec<_>>();
+        match (value, rng.u8(..8)) {
+            (Some(value), 0..3) => equal[*key] = value.into(),
+            (Some(_), 3) => expressions.push(json!({"key": key, "operator": "Exists"})),
+            (Some(_), 4) => expressions.push(json!({"key": key, "operator": "In", "values": with_value})),
+            (None, 0) => expressions.push(json!({"key": key, "operator": "DoesNotExist"})),
+            (_, 5..) if !others.is_empty() => {
+                expressions.push(json!({"key": key, "operator": "NotIn", "values": others}));
+            }
+            _ => {}
+        }
+    }
+    // Several for one key, in this order.
+    if rng.u8(..4) == 0 {
+        expressions.push(json!({"key": "app", "operator": "Exists"}));
+        expressions.push(json!({"key": "app", "operator": "NotIn", "values": ["z", "y"]}));
+    }
+    if expressions.is_empty() || rng.bool() {
+        equal["app"] = labels["app"].clone();
+    }
+    rng.shuffle(&mut expressions);
+    json!({"matchLabels": equal, "matchExpressions": expressions})
+}
+
+fn deployment_status(rng: &mut Rng) -> Value {
+    if rng.u8(..6) == 0 {
+        return json!({});
+    }
+    let replicas = rng.i32(0..40);
+    let ready = rng.i32(0..=replicas);
+    let mut status = json!({"replicas": replicas, "observedGeneration": rng.u8(..4)});
+    for (field, most) in
+        [("readyReplicas", ready), ("availableReplicas", ready), ("updatedReplicas", replicas)]
+    {
+        if rng.u8(..6) != 0 || field == "readyReplicas" {
+            status[field] = if field == "readyReplicas" { most } else { rng.i32(0..=most) }.into();
+        }
+    }
+    status["conditions"] = json!([{
+        "type": "Progressing", "status": pick(rng, &["True", "False"]), "lastUpdateTime": past(rng),
+        "reason": pick(rng, &["NewReplicaSetAvailable", "ProgressDeadlineExceeded"]),
+    }]);
+    status
 }

@@ -4,25 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::reflector::{self, ObjectRef, reflector};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use kube_ext::columns::Columns;
-use kube_ext::slim::NodeSlim;
+use kube_ext::slim::{DeploymentSlim, NodeSlim};
 use kube_ext::store::{CompactStore, Raw, reflect};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::cluster::Cluster;
 use crate::generate_kinds;
 use crate::row::ServerRow;
-use crate::support::{CONCURRENCY, server_table};
+use crate::support::{CONCURRENCY, TestNamespace, server_table};
 
-/// How many objects of a kind.
-const OBJECTS: u64 = 500;
+const NODES: u64 = 500;
+/// Fewer, for a controller makes their pods.
+const DEPLOYMENTS: u64 = 200;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Seeds, the first of which is shown; `KUBE_EXT_TEST_SEED` sets it.
@@ -57,14 +59,14 @@ async fn rows<K: Columns>(client: &Client, path: &str, is_ours: impl Fn(&Value) 
 }
 
 /// Rows are ours, and there are so many different ones in these columns at least: what was made is what was meant.
-fn check<K, V>(rows: &[ServerRow], variety: &[(&str, usize)])
+fn check<K, V>(rows: &[ServerRow], count: u64, variety: &[(&str, usize)])
 where
     K: Columns + DeserializeOwned,
     V: Columns + DeserializeOwned,
 {
-    assert_eq!(rows.len() as u64, OBJECTS);
+    assert_eq!(rows.len() as u64, count);
     let different: Vec<_> = rows.iter().filter_map(ServerRow::difference::<K, V>).collect();
-    assert!(different.is_empty(), "{} of {OBJECTS} differ:\n{}", different.len(), different.join("\n"));
+    assert!(different.is_empty(), "{} of {count} differ:\n{}", different.len(), different.join("\n"));
     for (name, count) in variety {
         let at = K::columns().iter().position(|column| column.name == *name).expect(name);
         let cells: BTreeSet<_> = rows.iter().map(|row| &row.cells[at]).collect();
@@ -115,12 +117,40 @@ impl Nodes {
 async fn cells_of_nodes_equal_the_servers() {
     let cluster = Cluster::connect().await;
     let client = &cluster.client;
-    let nodes = Nodes::create(client, OBJECTS).await;
+    let nodes = Nodes::create(client, NODES).await;
     let rows = rows::<Node>(client, &Node::url_path(&(), None), |node| nodes.has(node)).await;
     nodes.delete().await;
     check::<Node, NodeSlim>(
         &rows,
+        NODES,
         &[("Status", 6), ("Roles", 12), ("Internal-IP", 9), ("Kernel-Version", 12), ("Container-Runtime", 3)],
+    );
+}
+
+#[tokio::test]
+async fn cells_of_deployments_equal_the_servers() {
+    let cluster = Cluster::connect().await;
+    let client = &cluster.client;
+    let namespace = TestNamespace::create(client, "deployments").await;
+    let (deployments, statuses): (Vec<_>, Vec<_>) =
+        seeds(DEPLOYMENTS).map(generate_kinds::deployment).unzip();
+    let path = Deployment::url_path(&(), Some(&namespace.name));
+    create(client, &path, &deployments).await;
+    let api = Api::<Deployment>::namespaced(client.clone(), &namespace.name);
+    let patched = stream::iter(deployments.iter().zip(statuses)).map(Ok);
+    let patched = patched.try_for_each_concurrent(CONCURRENCY, async |(deployment, status)| {
+        let name = deployment["metadata"]["name"].as_str().unwrap();
+        let change = Patch::Merge(json!({"status": status}));
+        let patched = api.patch_status(name, &PatchParams::default(), &change).await;
+        patched.map(drop).map_err(|error| format!("{error}\n{change:?}"))
+    });
+    patched.await.expect("patch");
+    let rows = rows::<Deployment>(client, &path, |_| true).await;
+    namespace.delete().await;
+    check::<Deployment, DeploymentSlim>(
+        &rows,
+        DEPLOYMENTS,
+        &[("Ready", 4), ("Containers", 8), ("Images", 8), ("Selector", 100)],
     );
 }
 

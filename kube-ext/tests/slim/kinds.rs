@@ -1,11 +1,11 @@
-//! Views of nodes show what the whole objects show, of odd ones, too.
+//! Views of nodes and deployments show what the whole objects show, of odd ones, too.
 use chrono::Utc;
 use fastrand::Rng;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
 use kube::Resource;
 use kube_ext::{
     columns::Columns,
-    slim::{NodeSlim, Slim},
+    slim::{DeploymentSlim, NodeSlim, Slim},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -49,4 +49,13 @@ where
 #[test]
 fn nodes() {
     check::<Node, NodeSlim>(generate_kinds::node);
+}
+
+#[test]
+fn deployments() {
+    check::<Deployment, DeploymentSlim>(|seed| {
+        let (mut deployment, status) = generate_kinds::deployment(seed);
+        deployment["status"] = status;
+        deployment
+    });
 }

@@ -5,7 +5,10 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Node, Pod},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -22,7 +25,13 @@ const DEFAULT: &str = include_str!("../data/columns/default.json");
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// The built-in kinds whose cells the crate knows. The others are shown as kinds without columns are.
-const BUILT_IN: [BuiltIn; 2] = [
+const BUILT_IN: [BuiltIn; 3] = [
+    BuiltIn {
+        storage: "deployments.apps",
+        definitions: include_str!("../data/columns/deployments.json"),
+        cells: cells::<Deployment>,
+        numbers: &[2, 3],
+    },
     BuiltIn {
         storage: "nodes",
         definitions: include_str!("../data/columns/nodes.json"),

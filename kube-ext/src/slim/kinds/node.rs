@@ -63,7 +63,7 @@ pub struct NodeSlim {
 ///
 /// ```
 /// let ready: kube_ext::slim::NodeConditionSlim = serde_json::from_str(r#"{"type": "Ready", "status": "True"}"#)?;
-/// assert_eq!((&*ready.kind, &*ready.status), ("Ready", "True"));
+/// assert_eq!((&*ready.type_, &*ready.status), ("Ready", "True"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Slim, Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ pub struct NodeSlim {
 pub struct NodeConditionSlim {
     /// Its type.
     #[slim(path = "type")]
-    pub kind: Interned,
+    pub type_: Interned,
     /// `True`, `False` or `Unknown`.
     #[slim(path = "status")]
     pub status: Interned,
@@ -82,7 +82,7 @@ pub struct NodeConditionSlim {
 ///
 /// ```
 /// let address: kube_ext::slim::NodeAddressSlim = serde_json::from_str(r#"{"type": "InternalIP", "address": "10.0.0.1"}"#)?;
-/// assert_eq!((&*address.kind, &*address.address), ("InternalIP", "10.0.0.1"));
+/// assert_eq!((&*address.type_, &*address.address), ("InternalIP", "10.0.0.1"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Slim, Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ pub struct NodeConditionSlim {
 pub struct NodeAddressSlim {
     /// Its type: `InternalIP`, `ExternalIP`, `Hostname` and others.
     #[slim(path = "type")]
-    pub kind: Interned,
+    pub type_: Interned,
     /// The address.
     #[slim(path = "address")]
     pub address: Box<str>,
@@ -146,11 +146,11 @@ impl ReadNode for NodeSlim {
     }
 
     fn conditions(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
-        self.conditions.iter().map(|condition| (&*condition.kind, &*condition.status))
+        self.conditions.iter().map(|condition| (&*condition.type_, &*condition.status))
     }
 
     fn addresses(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.addresses.iter().map(|address| (&*address.kind, &*address.address))
+        self.addresses.iter().map(|address| (&*address.type_, &*address.address))
     }
 
     fn info(&self) -> NodeInfo<'_> {
