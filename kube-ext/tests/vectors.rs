@@ -18,7 +18,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::DynamicObject;
@@ -27,7 +27,7 @@ use kube_ext::fake::FakeCluster;
 use kube_ext::health::{Error, Health, Report};
 use kube_ext::owners::OwnerGraph;
 use kube_ext::pod::{PodExt, PodSlim, by_activity, by_logging};
-use kube_ext::slim::{DeploymentSlim, NodeSlim};
+use kube_ext::slim::{DeploymentSlim, EventSlim, NodeSlim};
 use kube_ext::time::Age;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +97,8 @@ fn cells_of_random_pods() {
 fn cells_of_other_kinds_of_upstream_tests() {
     check_cells::<Node, NodeSlim>("printers/printNode.json");
     check_cells::<Deployment, DeploymentSlim>("printers/printDeployment.json");
+    check_cells::<Event, EventSlim>("printers/printEvent.json");
+    check_cells::<Event, EventSlim>("printers/printEventList.json");
 }
 
 #[derive(Deserialize)]
@@ -118,6 +120,7 @@ fn columns_of_all_kinds() {
     check_columns::<Pod>("printPod");
     check_columns::<Node>("printNode");
     check_columns::<Deployment>("printDeployment");
+    check_columns::<Event>("printEvent");
 }
 
 #[derive(Deserialize)]

@@ -57,8 +57,8 @@ impl Column {
 
 /// A resource that can be shown as a row of a table, as `kubectl get` shows it.
 ///
-/// For built-in kinds the cells equal those of the API server's `Table` answers (`pkg/printers` of Kubernetes 1.36),
-/// wide ones included. Implement it for your own resources to print them likewise; their columns are the
+/// Pods, nodes, deployments and events of the core group have it, and so have their views. Their cells equal those of the API
+/// server's `Table` answers (`pkg/printers` of Kubernetes 1.36), wide ones included. Implement it for your own resources to print them likewise; their columns are the
 /// `additionalPrinterColumns` of the CRD.
 ///
 /// ```

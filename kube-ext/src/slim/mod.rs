@@ -52,7 +52,7 @@
 //! A value is decoded once: no path may lead into one that another field takes whole.
 //!
 //! # Ready made
-//! [`PodSlim`](crate::pod::PodSlim) is a view of a pod; [`NodeSlim`] and [`DeploymentSlim`] are views of a node and a deployment. They have all that
+//! [`PodSlim`](crate::pod::PodSlim) is a view of a pod; [`NodeSlim`], [`DeploymentSlim`] and [`EventSlim`] are such of other kinds. They have all that
 //! [`Columns`](crate::columns::Columns) looks at, and show the same cells as the whole objects.
 //!
 //! # Writing
@@ -81,8 +81,8 @@ use serde::de::DeserializeOwned;
 pub use self::{
     interned::Interned,
     kinds::{
-        DeploymentConditionSlim, DeploymentSlim, NodeAddressSlim, NodeConditionSlim, NodeInfoSlim, NodeSlim,
-        SelectorSlim,
+        DeploymentConditionSlim, DeploymentSlim, EventSlim, EventSourceSlim, NodeAddressSlim,
+        NodeConditionSlim, NodeInfoSlim, NodeSlim, ObjectReferenceSlim, SelectorSlim,
     },
     meta::{Controller, SlimMeta},
     shared::Shared,

@@ -1,4 +1,4 @@
-//! Random nodes and deployments, as a server takes them.
+//! Random nodes, deployments and events, as a server takes them.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -167,4 +167,81 @@ fn deployment_status(rng: &mut Rng) -> Value {
         "reason": pick(rng, &["NewReplicaSetAvailable", "ProgressDeadlineExceeded"]),
     }]);
     status
+}
+
+/// An event about something in its namespace.
+pub(crate) fn event(seed: u64, namespace: &str) -> Value {
+    let rng = &mut Rng::with_seed(seed);
+    let mut object = json!({"namespace": namespace});
+    let kinds = ["Pod", "Deployment", "HorizontalPodAutoscaler", "İstanbulΣ", ""];
+    for (field, values) in [
+        ("kind", &kinds[..]),
+        ("name", &["web-0", "Pod Name", ""]),
+        ("fieldPath", &["spec.containers{app}", "spec.initContainers{init}", ""]),
+        ("uid", &["0d4f5ad9-2bc1-4c49-9d3d-3d2f0b7a8c11", "7"]),
+    ] {
+        if rng.u8(..6) != 0 {
+            object[field] = pick(rng, values).into();
+        }
+    }
+    let mut event = json!({
+        "metadata": {"name": format!("event-{seed:x}"), "namespace": namespace},
+        "involvedObject": object,
+    });
+    let messages = [
+        "Back-off restarting failed container",
+        " \t\r\n\u{85}\u{a0}\u{2028}\u{3000}a b\u{3000}\u{b}\u{c} ",
+        "two\nlines\n",
+        "\u{200b}no blank\u{feff}",
+        "",
+        "   ",
+        "ä\u{1f600}<&>\"",
+    ];
+    for (field, values) in [
+        ("reason", &["BackOff", "Pulled", "Event Reason", ""][..]),
+        ("message", &messages),
+        ("type", &["Normal", "Warning", "", "other"]),
+        ("reportingComponent", &["kubelet", "example.com/operator", ""]),
+        ("reportingInstance", &["node-1", "operator-7d4b", ""]),
+    ] {
+        if rng.u8(..5) != 0 {
+            event[field] = pick(rng, values).into();
+        }
+    }
+    for (field, value) in [("component", "scheduler"), ("host", "node-2")] {
+        if rng.bool() {
+            event["source"][field] = pick(rng, &[value, value, ""]).into();
+        }
+    }
+    for field in ["firstTimestamp", "lastTimestamp"] {
+        match rng.u8(..4) {
+            0 => event[field] = "0001-01-01T00:00:00Z".into(),
+            1 | 2 => event[field] = past(rng),
+            _ => {}
+        }
+    }
+    if rng.u8(..3) != 0 {
+        event["count"] = pick(rng, &[0, 1, 7, 1200, -3]).into();
+    }
+    if rng.u8(..3) == 0 {
+        event["series"] = json!({"count": pick(rng, &[0, 2, 77]), "lastObservedTime": null});
+        if rng.u8(..4) != 0 {
+            event["series"]["lastObservedTime"] = past_half(rng);
+        }
+    }
+    if rng.bool() {
+        // Such an event has to say more.
+        event["eventTime"] = past_half(rng);
+        event["action"] = "Binding".into();
+        event["reason"] = "Scheduled".into();
+        event["reportingComponent"] = pick(rng, &["default-scheduler", "example.com/x"]).into();
+        event["reportingInstance"] = pick(rng, &["scheduler-0", "x"]).into();
+    }
+    event
+}
+
+/// A time in half seconds, as a `MicroTime` is written.
+fn past_half(rng: &mut Rng) -> Value {
+    let fraction = pick(rng, &[".000000Z", ".500000Z"]);
+    past(rng).as_str().map(|time| time.replace('Z', fraction)).into()
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Event, Node};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::reflector::{self, ObjectRef, reflector};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use kube_ext::columns::Columns;
-use kube_ext::slim::{DeploymentSlim, NodeSlim};
+use kube_ext::slim::{DeploymentSlim, EventSlim, NodeSlim};
 use kube_ext::store::{CompactStore, Raw, reflect};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use crate::support::{CONCURRENCY, TestNamespace, server_table};
 const NODES: u64 = 500;
 /// Fewer, for a controller makes their pods.
 const DEPLOYMENTS: u64 = 200;
+const EVENTS: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Seeds, the first of which is shown; `KUBE_EXT_TEST_SEED` sets it.
@@ -151,6 +152,34 @@ async fn cells_of_deployments_equal_the_servers() {
         &rows,
         DEPLOYMENTS,
         &[("Ready", 4), ("Containers", 8), ("Images", 8), ("Selector", 100)],
+    );
+}
+
+#[tokio::test]
+async fn cells_of_events_equal_the_servers() {
+    let cluster = Cluster::connect().await;
+    let client = &cluster.client;
+    let namespace = TestNamespace::create(client, "events").await;
+    let events: Vec<_> = seeds(EVENTS).map(|seed| generate_kinds::event(seed, &namespace.name)).collect();
+    let path = Event::url_path(&(), Some(&namespace.name));
+    create(client, &path, &events).await;
+    // A controller may tell of the namespace, too.
+    let is_ours = |event: &Value| event["metadata"]["name"].as_str().unwrap().starts_with("event-");
+    let rows = rows::<Event>(client, &path, is_ours).await;
+    namespace.delete().await;
+    check::<Event, EventSlim>(
+        &rows,
+        EVENTS,
+        &[
+            ("Last Seen", 100),
+            ("Type", 4),
+            ("Object", 15),
+            ("Subobject", 3),
+            ("Source", 20),
+            ("Message", 5),
+            ("First Seen", 100),
+            ("Count", 7),
+        ],
     );
 }
 

@@ -34,8 +34,9 @@ impl ServerRow {
     fn moments(&self) -> Vec<DateTime<Utc>> {
         let [from, to] = self.asked;
         assert!(to - from < TimeDelta::minutes(1), "the server took {}", to - from);
-        let seconds = from.timestamp() + 1..=to.timestamp();
-        let seconds = seconds.map(|second| DateTime::from_timestamp(second, 0).expect("a time"));
-        [from].into_iter().chain(seconds).chain([to]).collect()
+        // The times of objects here are whole and half seconds.
+        let halves = from.timestamp_millis() / 500 + 1..=to.timestamp_millis() / 500;
+        let halves = halves.map(|half| DateTime::from_timestamp_millis(half * 500).expect("a time"));
+        [from].into_iter().chain(halves).chain([to]).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Node, Pod},
+    core::v1::{Event, Node, Pod},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,12 +25,18 @@ const DEFAULT: &str = include_str!("../data/columns/default.json");
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// The built-in kinds whose cells the crate knows. The others are shown as kinds without columns are.
-const BUILT_IN: [BuiltIn; 3] = [
+const BUILT_IN: [BuiltIn; 4] = [
     BuiltIn {
         storage: "deployments.apps",
         definitions: include_str!("../data/columns/deployments.json"),
         cells: cells::<Deployment>,
         numbers: &[2, 3],
+    },
+    BuiltIn {
+        storage: "events",
+        definitions: include_str!("../data/columns/events.json"),
+        cells: cells::<Event>,
+        numbers: &[8],
     },
     BuiltIn {
         storage: "nodes",
