@@ -94,9 +94,17 @@ fn cells_of_random_pods() {
 }
 
 #[test]
-fn cells_of_other_kinds_of_upstream_tests() {
+fn cells_of_the_nodes_of_upstream_tests() {
     check_cells::<Node, NodeSlim>("printers/printNode.json");
+}
+
+#[test]
+fn cells_of_the_deployments_of_upstream_tests() {
     check_cells::<Deployment, DeploymentSlim>("printers/printDeployment.json");
+}
+
+#[test]
+fn cells_of_the_events_of_upstream_tests() {
     check_cells::<Event, EventSlim>("printers/printEvent.json");
     check_cells::<Event, EventSlim>("printers/printEventList.json");
 }
