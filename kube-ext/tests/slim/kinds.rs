@@ -67,3 +67,9 @@ fn deployments() {
 fn events() {
     check::<Event, EventSlim>(|seed| generate_kinds::event(seed, "default"));
 }
+
+/// Without what hangs off them.
+#[test]
+fn sizes() {
+    assert_eq!([size_of::<NodeSlim>(), size_of::<DeploymentSlim>(), size_of::<EventSlim>()], [208, 296, 328]);
+}
