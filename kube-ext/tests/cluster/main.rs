@@ -56,3 +56,4 @@ mod store_compact;
 mod support;
 mod text;
 mod writes;
+mod written_kinds;

@@ -54,3 +54,5 @@ mod store_compact;
 mod support;
 #[path = "../cluster/writes.rs"]
 mod writes;
+#[path = "../cluster/written_kinds.rs"]
+mod written_kinds;
