@@ -97,6 +97,7 @@ pub mod exec;
 pub mod fake;
 mod go_float;
 pub mod health;
+mod labels;
 #[cfg(feature = "runtime")]
 pub mod logs;
 #[cfg(feature = "client")]

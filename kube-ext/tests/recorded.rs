@@ -12,22 +12,51 @@ mod row;
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::api::DynamicObject;
+use kube_ext::columns::Columns;
+use kube_ext::pod::PodSlim;
+use kube_ext::slim::{DeploymentSlim, EventSlim, NodeSlim};
 use kube_ext::yaml::Yaml;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use row::ServerRow;
 
-fn lines<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+fn lines<T: DeserializeOwned>(text: &str) -> Vec<T> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn check<K, V>(text: &str, least: usize)
+where
+    K: Columns + DeserializeOwned,
+    V: Columns + DeserializeOwned,
+{
+    let rows: Vec<ServerRow> = lines(text);
+    assert!(rows.len() >= least, "only {} rows", rows.len());
+    let different: Vec<_> = rows.iter().filter_map(ServerRow::difference::<K, V>).collect();
+    assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 
 #[test]
 fn cells_of_pods() {
-    let rows: Vec<ServerRow> = lines(include_str!("data/recorded/pods.jsonl"));
-    assert!(rows.len() >= 300, "only {} pods", rows.len());
-    let different: Vec<_> = rows.iter().filter_map(ServerRow::difference).collect();
-    assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
+    check::<Pod, PodSlim>(include_str!("data/recorded/pods.jsonl"), 300);
+}
+
+#[test]
+fn cells_of_nodes() {
+    check::<Node, NodeSlim>(include_str!("data/recorded/nodes.jsonl"), 100);
+}
+
+#[test]
+fn cells_of_deployments() {
+    check::<Deployment, DeploymentSlim>(include_str!("data/recorded/deployments.jsonl"), 100);
+}
+
+#[test]
+fn cells_of_events() {
+    check::<Event, EventSlim>(include_str!("data/recorded/events.jsonl"), 100);
 }
 
 /// An object with all its fields, and what `kubectl get` prints of it.

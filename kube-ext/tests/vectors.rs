@@ -1,4 +1,4 @@
-//! The rules of pods, their order and their ages, and the health of objects, held against vectors with the answers of
+//! The cells of objects, the rules of pods, their order and their ages, and the health of objects, held against vectors with the answers of
 //! Kubernetes' own Go code.
 //!
 //! The vectors lie beside the checkout, in `../shared/conformance`; where they do not, a line says so. What a server
@@ -12,12 +12,13 @@
 )]
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::DynamicObject;
@@ -26,6 +27,7 @@ use kube_ext::fake::FakeCluster;
 use kube_ext::health::{Error, Health, Report};
 use kube_ext::owners::OwnerGraph;
 use kube_ext::pod::{PodExt, PodSlim, by_activity, by_logging};
+use kube_ext::slim::{DeploymentSlim, EventSlim, NodeSlim};
 use kube_ext::time::Age;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,36 +53,60 @@ struct PrintCase {
     server_cells: Option<Vec<Vec<serde_json::Value>>>,
 }
 
-fn check_pods(file: &str) {
+fn check_cells<K, V>(file: &str)
+where
+    K: Columns + DeserializeOwned,
+    V: Columns + DeserializeOwned,
+{
     let Some(cases) = vectors::<Vec<PrintCase>>(file) else { return };
     assert!(!cases.is_empty());
     for case in cases {
         let expected = case.server_cells.unwrap_or(case.expected);
-        let pods = match case.input.get("items") {
+        let objects = match case.input.get("items") {
             Some(items) => items.as_array().expect("items").clone(),
             None => vec![case.input],
         };
-        let cells: Vec<Vec<serde_json::Value>> = pods
+        let cells: Vec<Vec<String>> = objects
             .into_iter()
-            .map(|pod| {
-                let slim: PodSlim = serde_json::from_value(pod.clone()).expect(&case.name);
-                let pod: Pod = serde_json::from_value(pod).expect(&case.name);
-                assert_eq!(slim.cells_at(case.now), pod.cells_at(case.now), "{file}: {}", case.name);
-                pod.cells_at(case.now).into_iter().map(Into::into).collect()
+            .map(|object| {
+                let slim: V = serde_json::from_value(object.clone()).expect(&case.name);
+                let whole: K = serde_json::from_value(object).expect(&case.name);
+                assert_eq!(slim.cells_at(case.now), whole.cells_at(case.now), "{file}: {}", case.name);
+                whole.cells_at(case.now)
             })
             .collect();
+        // Numbers are text to us.
+        let text = |cell: serde_json::Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
+        let expected: Vec<Vec<_>> =
+            expected.into_iter().map(|cells| cells.into_iter().map(text).collect()).collect();
         assert_eq!(cells, expected, "{file}: {}", case.name);
     }
 }
 
 #[test]
 fn cells_of_the_pods_of_upstream_tests() {
-    check_pods("printers/printPod.json");
+    check_cells::<Pod, PodSlim>("printers/printPod.json");
 }
 
 #[test]
 fn cells_of_random_pods() {
-    check_pods("printpod_generated_sample.json");
+    check_cells::<Pod, PodSlim>("printpod_generated_sample.json");
+}
+
+#[test]
+fn cells_of_the_nodes_of_upstream_tests() {
+    check_cells::<Node, NodeSlim>("printers/printNode.json");
+}
+
+#[test]
+fn cells_of_the_deployments_of_upstream_tests() {
+    check_cells::<Deployment, DeploymentSlim>("printers/printDeployment.json");
+}
+
+#[test]
+fn cells_of_the_events_of_upstream_tests() {
+    check_cells::<Event, EventSlim>("printers/printEvent.json");
+    check_cells::<Event, EventSlim>("printers/printEventList.json");
 }
 
 #[derive(Deserialize)]
@@ -89,16 +115,20 @@ struct ColumnCase {
     priority: u8,
 }
 
+fn check_columns<K: Columns>(printer: &str) {
+    let Some(columns) = vectors::<HashMap<String, Vec<ColumnCase>>>("columns.json") else { return };
+    let expected: Vec<_> =
+        columns[printer].iter().map(|column| (column.name.as_str(), column.priority)).collect();
+    let ours: Vec<_> = K::columns().iter().map(|column| (column.name, column.priority)).collect();
+    assert_eq!(ours, expected, "{printer}");
+}
+
 #[test]
-fn columns_of_pods() {
-    let Some(mut columns) = vectors::<std::collections::HashMap<String, Vec<ColumnCase>>>("columns.json")
-    else {
-        return;
-    };
-    let expected = columns.remove("printPod").expect("printPod");
-    let expected: Vec<_> = expected.iter().map(|column| (column.name.as_str(), column.priority)).collect();
-    let ours: Vec<_> = Pod::columns().iter().map(|column| (column.name, column.priority)).collect();
-    assert_eq!(ours, expected);
+fn columns_of_all_kinds() {
+    check_columns::<Pod>("printPod");
+    check_columns::<Node>("printNode");
+    check_columns::<Deployment>("printDeployment");
+    check_columns::<Event>("printEvent");
 }
 
 #[derive(Deserialize)]

@@ -9,9 +9,10 @@
 //! assert_eq!(Pod::default().cells().len(), names.len());
 //! ```
 
+pub(crate) mod apps;
 #[cfg(any(feature = "derive", feature = "fake"))]
 pub(crate) mod cell;
-mod core;
+pub(crate) mod core;
 #[cfg(feature = "derive")]
 pub(crate) mod printer;
 mod table;
@@ -56,8 +57,8 @@ impl Column {
 
 /// A resource that can be shown as a row of a table, as `kubectl get` shows it.
 ///
-/// For built-in kinds the cells equal those of the API server's `Table` answers (`pkg/printers` of Kubernetes 1.36),
-/// wide ones included. Implement it for your own resources to print them likewise; their columns are the
+/// Pods, nodes, deployments and events of the core group have it, and so have their views. Their cells equal those of the API
+/// server's `Table` answers (`pkg/printers` of Kubernetes 1.36), wide ones included. Implement it for your own resources to print them likewise; their columns are the
 /// `additionalPrinterColumns` of the CRD.
 ///
 /// ```

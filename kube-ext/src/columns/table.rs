@@ -14,9 +14,10 @@ use kube::{Resource, ResourceExt};
 use serde_json::Value;
 
 pub use self::parts::{Header, Row};
+pub(super) use self::text::lower;
 #[cfg(feature = "client")]
 pub(crate) use self::text::write_cut as write_cell;
-use self::text::{format_labels, join, lower, upper, write_cut, write_escaped};
+use self::text::{format_labels, join, upper, write_cut, write_escaped};
 use super::Columns;
 
 /// The text that `kubectl get` prints for rows, byte for byte.

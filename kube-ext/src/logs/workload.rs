@@ -17,7 +17,7 @@ use super::{
     stream::TRIES,
     tail::Tail,
 };
-use crate::{delays::Delays, server::is_name};
+use crate::{delays::Delays, labels, server::is_name};
 
 /// A workload by its type, in any of the forms that kubectl takes for it, and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,8 @@ impl Workload {
             equal(serde_json::from_value(selector).map_err(invalid)?)
         } else {
             let selector: Option<LabelSelector> = serde_json::from_value(selector).map_err(invalid)?;
-            text(&selector.unwrap_or_default())?
+            labels::selector_text(&selector.unwrap_or_default())
+                .map_err(|problem| Cause::Invalid { problem: format!("its selector: {problem}") })?
         };
         if labels.is_empty() {
             // It would be all pods there are.
@@ -133,32 +134,8 @@ fn equal(labels: Option<BTreeMap<String, String>>) -> String {
     labels.collect::<Vec<_>>().join(",")
 }
 
-/// A selector as a request has it.
-fn text(selector: &LabelSelector) -> Result<String, Cause> {
-    let labels = equal(selector.match_labels.clone());
-    let mut terms: Vec<String> = if labels.is_empty() { Vec::new() } else { vec![labels] };
-    for expression in selector.match_expressions.iter().flatten() {
-        let key = &expression.key;
-        let values = expression.values.as_deref().unwrap_or_default().join(",");
-        terms.push(match expression.operator.as_str() {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "Exists" => key.clone(),
-            "DoesNotExist" => format!("!{key}"),
-            other => {
-                return Err(Cause::Invalid {
-                    problem: format!("its selector has the unknown operator {other:?}"),
-                });
-            }
-        });
-    }
-    Ok(terms.join(","))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -181,17 +158,5 @@ mod tests {
         {
             assert!(matches!(kind(text), Err(Cause::Invalid { .. })), "{text}");
         }
-    }
-
-    #[test]
-    fn selectors_as_text() {
-        let of = |value| text(&serde_json::from_value(value).unwrap());
-        assert_eq!(of(json!({"matchLabels": {"b": "2", "a": "1"}})).unwrap(), "a=1,b=2");
-        let expressions = json!({"matchLabels": {"a": "1"}, "matchExpressions": [
-            {"key": "b", "operator": "In", "values": ["x", "y"]}, {"key": "c", "operator": "NotIn", "values": ["z"]},
-            {"key": "d", "operator": "Exists"}, {"key": "e", "operator": "DoesNotExist"},
-        ]});
-        assert_eq!(of(expressions).unwrap(), "a=1,b in (x,y),c notin (z),d,!e");
-        assert!(of(json!({"matchExpressions": [{"key": "a", "operator": "Like"}]})).is_err());
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
+use super::View;
+
 /// A uid: 16 bytes, if its text is that of a UUID as Kubernetes writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Uid {
@@ -35,6 +37,8 @@ impl Uid {
         }
     }
 }
+
+impl View<String> for Uid {}
 
 impl<'de> Deserialize<'de> for Uid {
     fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {

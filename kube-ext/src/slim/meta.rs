@@ -1,6 +1,6 @@
 //! The metadata of a view.
 
-use std::{borrow::Cow, fmt, sync::OnceLock};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::OnceLock};
 
 use internment::ArcIntern;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
@@ -10,7 +10,7 @@ use serde::{
 };
 
 use super::{
-    Interned,
+    Interned, View,
     ident::{Uid, Version},
 };
 
@@ -381,7 +381,21 @@ impl<'de> Deserialize<'de> for First {
     }
 }
 
-struct Pairs(Labels);
+/// Labels in the order of their keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Pairs(Labels);
+
+impl Pairs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+}
+
+impl View<BTreeMap<String, String>> for Pairs {}
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(labels: D) -> Result<Self, D::Error> {

@@ -51,6 +51,10 @@
 //! What is absent or `null` is the default of its type, as in Go; so the types of fields have one. `Option` tells whether it was there.
 //! A value is decoded once: no path may lead into one that another field takes whole.
 //!
+//! # Ready made
+//! [`PodSlim`](crate::pod::PodSlim) is a view of a pod; [`NodeSlim`], [`DeploymentSlim`] and [`EventSlim`] are such of other kinds. They have all that
+//! [`Columns`](crate::columns::Columns) looks at, and show the same cells as the whole objects.
+//!
 //! # Writing
 //! A view is not [`serde::Serialize`]: written back, it would delete what it did not read. Use patches, or read the whole object first.
 //!
@@ -65,6 +69,7 @@ mod decode;
 mod fold;
 mod ident;
 mod interned;
+mod kinds;
 mod meta;
 mod shared;
 mod view;
@@ -75,6 +80,10 @@ use serde::de::DeserializeOwned;
 
 pub use self::{
     interned::Interned,
+    kinds::{
+        DeploymentConditionSlim, DeploymentSlim, EventSlim, EventSourceSlim, NodeAddressSlim,
+        NodeConditionSlim, NodeInfoSlim, NodeSlim, ObjectReferenceSlim, SelectorSlim,
+    },
     meta::{Controller, SlimMeta},
     shared::Shared,
     view::View,

@@ -151,12 +151,12 @@ fn terminated(rng: &mut Rng) -> Value {
 }
 
 /// A time in whole seconds: moments, hours, days or years ago, or a little in the future.
-fn past(rng: &mut Rng) -> Value {
+pub(crate) fn past(rng: &mut Rng) -> Value {
     let longest = pick(rng, &[120, 20_000, 400_000, 3_000_000, 100_000_000, 1_000_000_000]);
     let time = Utc::now() - TimeDelta::seconds(rng.i64(-5..longest));
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string().into()
 }
 
-fn pick<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
+pub(crate) fn pick<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
     choices[rng.usize(..choices.len())]
 }

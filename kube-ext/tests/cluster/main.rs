@@ -19,6 +19,7 @@ mod exec;
 #[path = "../parity/fake.rs"]
 mod fake;
 mod generate;
+mod generate_kinds;
 mod kubectl;
 mod kubectl_on_fake;
 #[path = "logs/on_node.rs"]
@@ -41,6 +42,7 @@ mod parity_live;
 #[path = "../owners/follow/picture.rs"]
 mod picture;
 mod printer_columns;
+mod random_kinds;
 mod random_pods;
 #[path = "../parity/real.rs"]
 mod real;
@@ -54,3 +56,4 @@ mod store_compact;
 mod support;
 mod text;
 mod writes;
+mod written_kinds;

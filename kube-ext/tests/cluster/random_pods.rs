@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube_ext::columns::Columns;
+use kube_ext::pod::PodSlim;
 
 use crate::cluster::Cluster;
 use crate::generate;
@@ -35,7 +36,7 @@ async fn cells_equal_the_servers() {
         namespace.delete().await;
         assert_eq!(ours, columns);
         assert_eq!(rows.len() as u64, pods);
-        different.extend(rows.iter().filter_map(ServerRow::difference));
+        different.extend(rows.iter().filter_map(ServerRow::difference::<Pod, PodSlim>));
     }
     assert!(
         different.is_empty(),

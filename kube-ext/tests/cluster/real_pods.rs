@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube_ext::pod::PodSlim;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -131,7 +132,7 @@ async fn cells_equal_the_servers_while_pods_live_and_die() {
     let (started, mut compared, mut seen) = (Instant::now(), 0, BTreeSet::new());
     while !missing.is_empty() {
         for row in server_table(&client, &path).await.1 {
-            if let Some(difference) = row.difference() {
+            if let Some(difference) = row.difference::<Pod, PodSlim>() {
                 panic!("{difference}");
             }
             compared += 1;

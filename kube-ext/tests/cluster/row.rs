@@ -1,9 +1,8 @@
-//! A pod beside the server's own cells for it.
+//! An object beside the server's own cells for it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use k8s_openapi::api::core::v1::Pod;
 use kube_ext::columns::Columns;
-use kube_ext::pod::PodSlim;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,22 +15,28 @@ pub(crate) struct ServerRow {
 }
 
 impl ServerRow {
-    /// What differs between the server's cells and ours, if they do at every moment of the server's answer.
-    pub(crate) fn difference(&self) -> Option<String> {
-        let pod: Pod = serde_json::from_value(self.object.clone()).expect("a pod");
-        let slim: PodSlim = serde_json::from_value(self.object.clone()).expect("a view");
-        let ours: Vec<_> = self.moments().into_iter().map(|now| pod.cells_at(now)).collect();
-        let slims = self.moments().into_iter().map(|now| slim.cells_at(now));
-        let equal = ours.contains(&self.cells) && slims.eq(ours.iter().cloned());
-        (!equal).then(|| format!("server: {:?}\nours:   {ours:?}\npod: {}", self.cells, self.object))
+    /// What differs between the server's cells and ours, if they do at every moment of the server's answer: those of the object as a `K`,
+    /// and of its view `V`.
+    pub(crate) fn difference<K: Columns + DeserializeOwned, V: Columns + DeserializeOwned>(
+        &self,
+    ) -> Option<String> {
+        let whole: K = serde_json::from_value(self.object.clone()).expect("an object");
+        let slim: V = serde_json::from_value(self.object.clone()).expect("a view");
+        let ours: Vec<_> = self.moments().into_iter().map(|now| whole.cells_at(now)).collect();
+        let slims: Vec<_> = self.moments().into_iter().map(|now| slim.cells_at(now)).collect();
+        let equal = ours.contains(&self.cells) && slims == ours;
+        (!equal).then(|| {
+            format!("server: {:?}\nours:   {ours:?}\nview:   {slims:?}\nobject: {}", self.cells, self.object)
+        })
     }
 
     /// The moments at which an age may have changed while the server answered, and the ends.
     fn moments(&self) -> Vec<DateTime<Utc>> {
         let [from, to] = self.asked;
         assert!(to - from < TimeDelta::minutes(1), "the server took {}", to - from);
-        let seconds = from.timestamp() + 1..=to.timestamp();
-        let seconds = seconds.map(|second| DateTime::from_timestamp(second, 0).expect("a time"));
-        [from].into_iter().chain(seconds).chain([to]).collect()
+        // The times of objects here are whole and half seconds.
+        let halves = from.timestamp_millis() / 500 + 1..=to.timestamp_millis() / 500;
+        let halves = halves.map(|half| DateTime::from_timestamp_millis(half * 500).expect("a time"));
+        [from].into_iter().chain(halves).chain([to]).collect()
     }
 }

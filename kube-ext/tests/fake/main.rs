@@ -18,6 +18,8 @@ mod node;
 mod exec;
 #[path = "../cluster/generate.rs"]
 mod generate;
+#[path = "../cluster/generate_kinds.rs"]
+mod generate_kinds;
 #[path = "../cluster/logs/mod.rs"]
 mod logs;
 #[path = "../cluster/owners.rs"]
@@ -34,6 +36,8 @@ mod owners_status;
 mod picture;
 #[path = "../cluster/printer_columns.rs"]
 mod printer_columns;
+#[path = "../cluster/random_kinds.rs"]
+mod random_kinds;
 #[path = "../cluster/random_pods.rs"]
 mod random_pods;
 #[path = "../cluster/reflect.rs"]
@@ -50,3 +54,5 @@ mod store_compact;
 mod support;
 #[path = "../cluster/writes.rs"]
 mod writes;
+#[path = "../cluster/written_kinds.rs"]
+mod written_kinds;

@@ -56,6 +56,33 @@ async fn pods_are_shown_as_the_server_shows_them() {
     );
 }
 
+/// The columns of these are strings, and some of their cells numbers.
+#[tokio::test]
+async fn cells_that_are_numbers() {
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web"}}, "template": {
+            "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+        }},
+        "status": {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1},
+    });
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1", "namespace": "default"},
+        "involvedObject": {"kind": "Pod", "namespace": "default", "name": "web-0"}, "reason": "7", "message": "8",
+    });
+    let cluster = FakeCluster::builder().objects([deployment, event]).start().await.unwrap();
+    let client = cluster.client().unwrap();
+    let cells = async |path: &str| get_as(&client, path, TABLE).await["rows"][0]["cells"].take();
+    let shown = cells("/apis/apps/v1/namespaces/default/deployments").await;
+    assert_eq!(shown.as_array().unwrap()[..4], [json!("web"), json!("2/3"), json!(1), json!(0)]);
+    assert_eq!(shown.as_array().unwrap()[5..], ["app", "app:1", "app=web"]);
+    for path in ["/api/v1/events", "/apis/events.k8s.io/v1/events"] {
+        let shown = cells(path).await;
+        let expected = json!(["<unknown>", "", "7", "pod/web-0", "", "", "8", "<unknown>", 1, "web.1"]);
+        assert_eq!(shown, expected);
+    }
+}
+
 #[tokio::test]
 async fn custom_resources_have_the_columns_of_their_version() {
     let cluster = FakeCluster::builder()

@@ -10,6 +10,9 @@
 mod folds;
 #[path = "../cluster/generate.rs"]
 mod generate;
+#[path = "../cluster/generate_kinds.rs"]
+mod generate_kinds;
+mod kinds;
 mod meta;
 mod mutated;
 mod paths;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::pods::pod;
 
 /// Makes something else of a random part of a value.
-fn mutate(value: &mut Value, rng: &mut Rng) {
+pub(crate) fn mutate(value: &mut Value, rng: &mut Rng) {
     let goes_on = rng.u8(..8) != 0;
     match value {
         Value::Object(fields) if goes_on && !fields.is_empty() => {

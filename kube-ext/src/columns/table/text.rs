@@ -63,7 +63,7 @@ fn offset(c: char, by: u32) -> char {
 }
 
 /// The lower case of a character when that is one character.
-pub(super) fn lower(c: char) -> char {
+pub(crate) fn lower(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)
 }
 

@@ -4,16 +4,8 @@ use std::{
     fmt::Write as _,
 };
 
-/// The longest label value, and name part of a key.
-const MAX_BYTES: usize = 63;
+use crate::labels::{key_faults, value_faults};
 
-/// The longest prefix of a label key.
-const MAX_PREFIX_BYTES: usize = 253;
-
-const NAME_FORMAT: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
-const NAME_RULE: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
-                         alphanumeric character";
-const SUBDOMAIN_FORMAT: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
 
 /// Requirements that labels have to meet, all of them.
@@ -230,17 +222,7 @@ fn check_values<'a>(key: &str, values: impl IntoIterator<Item = &'a String>) -> 
     let mut message = String::new();
     let mut wrong = 0;
     for (index, value) in values.into_iter().enumerate() {
-        let mut faults = Vec::new();
-        if value.len() > MAX_BYTES {
-            faults.push(too_long(MAX_BYTES));
-        }
-        if !value.is_empty() && !is_name(value) {
-            faults.push(format!(
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
-                 must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', \
-                 regex used for validation is '({NAME_FORMAT})?')"
-            ));
-        }
+        let faults = value_faults(value);
         if !faults.is_empty() {
             let separator = if wrong == 0 { "" } else { ", " };
             let _ = write!(
@@ -256,61 +238,6 @@ fn check_values<'a>(key: &str, values: impl IntoIterator<Item = &'a String>) -> 
         1 => Err(message),
         _ => Err(format!("[{message}]")),
     }
-}
-
-/// What is wrong with a label key (`k8s.io/apimachinery/pkg/api/validate/content.IsLabelKey`).
-fn key_faults(key: &str) -> Vec<String> {
-    let rule = format!(
-        "{NAME_RULE} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{NAME_FORMAT}')"
-    );
-    let (prefix, name) = match key.split('/').collect::<Vec<_>>().as_slice() {
-        [name] => (None, *name),
-        [prefix, name] => (Some(*prefix), *name),
-        _ => {
-            let optional = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
-            return vec![format!("a valid label key {rule} {optional}")];
-        }
-    };
-    let mut faults = Vec::new();
-    if let Some(prefix) = prefix {
-        if prefix.is_empty() {
-            faults.push("prefix part must be non-empty".to_owned());
-        } else if prefix.len() > MAX_PREFIX_BYTES {
-            faults.push(format!("prefix part {}", too_long(MAX_PREFIX_BYTES)));
-        }
-        if !prefix.is_empty() && !is_subdomain(prefix) {
-            faults.push(format!(
-                "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' \
-                 or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
-                 validation is '{SUBDOMAIN_FORMAT}')"
-            ));
-        }
-    }
-    if name.is_empty() {
-        faults.push("name part must be non-empty".to_owned());
-    } else if name.len() > MAX_BYTES {
-        faults.push(format!("name part {}", too_long(MAX_BYTES)));
-    }
-    if !is_name(name) {
-        faults.push(format!("name part {rule}"));
-    }
-    faults
-}
-
-fn too_long(bytes: usize) -> String {
-    format!("must be no more than {bytes} bytes")
-}
-
-fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
-}
-
-fn is_subdomain(text: &str) -> bool {
-    text.split('.').all(|label| {
-        is_name(label) && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Event, Node, Pod},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -22,17 +25,40 @@ const DEFAULT: &str = include_str!("../data/columns/default.json");
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// The built-in kinds whose cells the crate knows. The others are shown as kinds without columns are.
-const BUILT_IN: [BuiltIn; 1] = [BuiltIn {
-    storage: "pods",
-    definitions: include_str!("../data/columns/pods.json"),
-    cells: cells::<Pod>,
-}];
+const BUILT_IN: [BuiltIn; 4] = [
+    BuiltIn {
+        storage: "deployments.apps",
+        definitions: include_str!("../data/columns/deployments.json"),
+        cells: cells::<Deployment>,
+        numbers: &[2, 3],
+    },
+    BuiltIn {
+        storage: "events",
+        definitions: include_str!("../data/columns/events.json"),
+        cells: cells::<Event>,
+        numbers: &[8],
+    },
+    BuiltIn {
+        storage: "nodes",
+        definitions: include_str!("../data/columns/nodes.json"),
+        cells: cells::<Node>,
+        numbers: &[],
+    },
+    BuiltIn {
+        storage: "pods",
+        definitions: include_str!("../data/columns/pods.json"),
+        cells: cells::<Pod>,
+        numbers: &[],
+    },
+];
 
 #[derive(Clone, Copy)]
 struct BuiltIn {
     storage: &'static str,
     definitions: &'static str,
     cells: fn(&Stored, DateTime<Utc>) -> Vec<String>,
+    /// Cells that are numbers in JSON, whatever the type of their column.
+    numbers: &'static [usize],
 }
 
 /// The columns of a kind.
@@ -43,8 +69,7 @@ pub(crate) struct Columns {
 }
 
 enum Source {
-    /// The types of the columns, and what has the cells.
-    BuiltIn(Vec<String>, fn(&Stored, DateTime<Utc>) -> Vec<String>),
+    BuiltIn(BuiltIn),
     Default,
     Custom(Vec<CustomColumn>),
 }
@@ -70,14 +95,10 @@ impl Columns {
             return Self { definitions, source: Source::Custom(columns) };
         }
         match BUILT_IN.into_iter().find(|built_in| built_in.storage == &*kind.storage) {
-            Some(built_in) => {
-                let definitions: Value = serde_json::from_str(built_in.definitions).unwrap_or_default();
-                let types = definitions.as_array().into_iter().flatten();
-                let types =
-                    types.map(|column| column.get("type").and_then(Value::as_str).unwrap_or_default());
-                let source = Source::BuiltIn(types.map(str::to_owned).collect(), built_in.cells);
-                Self { definitions: definitions.to_string(), source }
-            }
+            Some(built_in) => Self {
+                definitions: built_in.definitions.trim_end().to_owned(),
+                source: Source::BuiltIn(built_in),
+            },
             None => Self { definitions: DEFAULT.trim_end().to_owned(), source: Source::Default },
         }
     }
@@ -94,8 +115,9 @@ impl Columns {
 
     pub(crate) fn cells(&self, object: &Stored, now: DateTime<Utc>) -> Vec<Value> {
         match &self.source {
-            Source::BuiltIn(types, cells) => {
-                types.iter().zip(cells(object, now)).map(|(of_type, cell)| typed(of_type, cell)).collect()
+            Source::BuiltIn(built_in) => {
+                let cells = (built_in.cells)(object, now).into_iter().enumerate();
+                cells.map(|(at, cell)| typed(built_in.numbers.contains(&at), cell)).collect()
             }
             Source::Default => {
                 let created = object.value();
@@ -117,7 +139,7 @@ fn cells<K: Cells + DeserializeOwned + Default>(object: &Stored, now: DateTime<U
 }
 
 /// A cell as the server types it.
-fn typed(of_type: &str, cell: String) -> Value {
-    let number = (of_type == "integer").then(|| cell.parse::<i64>().ok()).flatten();
+fn typed(is_number: bool, cell: String) -> Value {
+    let number = is_number.then(|| cell.parse::<i64>().ok()).flatten();
     number.map_or_else(|| Value::from(cell), Value::from)
 }

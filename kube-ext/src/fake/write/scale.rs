@@ -13,12 +13,15 @@ use super::{
     update::{Part, same_name},
     validate::invalid_value,
 };
-use crate::fake::{
-    body::{self, Body},
-    kinds::Kind,
-    server::Call,
-    status::Failure,
-    store::{Key, Stored},
+use crate::{
+    fake::{
+        body::{self, Body},
+        kinds::Kind,
+        server::Call,
+        status::Failure,
+        store::{Key, Stored},
+    },
+    labels,
 };
 
 /// Answers get, update and patch of a `scale`.
@@ -142,27 +145,9 @@ fn selector(selector: &Value) -> String {
     }
     let is_label_selector =
         ["matchLabels", "matchExpressions"].iter().any(|part| selector.get(part).is_some());
-    let labels = if is_label_selector { selector.get("matchLabels") } else { Some(selector) };
-    let labels = labels.and_then(Value::as_object).into_iter().flatten();
-    let mut parts: Vec<_> = labels
-        .map(|(key, value)| (key.clone(), format!("{key}={}", value.as_str().unwrap_or_default())))
-        .collect();
-    for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
-        let text = |field| expression.get(field).and_then(Value::as_str).unwrap_or_default();
-        let values = expression.get("values").and_then(Value::as_array).into_iter().flatten();
-        let mut values: Vec<_> = values.filter_map(Value::as_str).collect();
-        values.sort_unstable();
-        let (key, values) = (text("key"), values.join(","));
-        let part = match text("operator") {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "Exists" => key.to_owned(),
-            _ => format!("!{key}"),
-        };
-        parts.push((key.to_owned(), part));
-    }
-    parts.sort();
-    parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(",")
+    let selector = if is_label_selector { selector.clone() } else { json!({"matchLabels": selector}) };
+    let selector = serde_json::from_value(selector).map(|selector| labels::selector_text(&selector));
+    selector.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Sets a value in a tree, and makes the objects on the way to it.

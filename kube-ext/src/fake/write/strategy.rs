@@ -122,7 +122,8 @@ pub(super) fn prepare_create(kind: &Kind, object: &mut Object) {
     if has_generation(kind) {
         object.set("generation", 1);
     }
-    if has_status(kind) {
+    // A kubelet registers its node with its status.
+    if has_status(kind) && &*kind.storage != "nodes" {
         object.content.remove("status");
     }
     initial(kind, object);

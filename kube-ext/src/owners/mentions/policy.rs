@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Found, at, text};
-use crate::owners::relation::Relation;
+use crate::{labels, owners::relation::Relation};
 
 pub(super) fn autoscaler<'a>(autoscaler: &'a Value, found: &mut Found<'a>) {
     let Some(target) = at(autoscaler, &["spec", "scaleTargetRef"]) else { return };
@@ -39,12 +39,7 @@ pub(super) fn network_policy(policy: &Value, found: &mut Found<'_>) {
 /// A selector, if it is one to the server: kube would take lists of values that are empty, or that should be, for conditions.
 pub(super) fn selector(selector: &Value) -> Option<Selector> {
     let selector = LabelSelector::deserialize(selector).ok()?;
-    let is_valid = selector.match_expressions.iter().flatten().all(|requirement| {
-        let takes_values = matches!(requirement.operator.as_str(), "In" | "NotIn");
-        let has_values = requirement.values.as_ref().is_some_and(|values| !values.is_empty());
-        takes_values == has_values && !requirement.key.is_empty()
-    });
-    if is_valid { Selector::try_from(selector).ok() } else { None }
+    labels::selector_text(&selector).ok().and_then(|_| Selector::try_from(selector).ok())
 }
 
 #[cfg(test)]
