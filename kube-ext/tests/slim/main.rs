@@ -7,11 +7,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod agree;
 mod folds;
 #[path = "../cluster/generate.rs"]
 mod generate;
 mod meta;
+mod mutate;
 mod mutated;
 mod paths;
 mod pods;
+mod random;
 mod resource;
+mod unique;
