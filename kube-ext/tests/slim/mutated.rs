@@ -49,6 +49,15 @@ fn bytes_that_are_no_json() {
     assert!(refused > 1_000, "{refused}");
 }
 
+/// What the fuzzer starts with is pods, and one that a view alone can read.
+#[test]
+fn seeds_of_the_fuzzer() {
+    let seed =
+        |name: &str| std::fs::read(format!("{}/fuzz/seeds/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let reads = ["pod", "odd", "null"].map(|name| agree::read(&seed(name)));
+    assert_eq!(reads, [Read::Both, Read::View, Read::Both]);
+}
+
 #[test]
 fn keys_that_come_twice() {
     assert!(has_unique_keys(br#"{"a": {"b": [1, -1, 1.5, null, true, "c"]}, "b": {"a": {}}}"#));
