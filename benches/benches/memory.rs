@@ -1,7 +1,8 @@
 //! What stores take of memory and time, side by side, each in a process of its own: kube's `Store<Pod>` as it is, with managed fields cleared,
 //! and of metadata alone; views and rows in it; and whole objects packed.
 //!
-//! `cargo bench -p kube-ext-benches --bench memory -- [--objects N] [--corpus FILE.jsonl] [--json FILE]`: see `docs/memory.md`.
+//! `cargo bench -p kube-ext-benches --bench memory -- [--objects N] [--corpus FILE.jsonl] [--json FILE] [--server KUBECONFIG]`: see
+//! `docs/memory.md`.
 
 use std::{
     alloc::System,
@@ -15,18 +16,23 @@ use std::{
 
 use cap::Cap;
 use clap::{Parser, Subcommand};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use kube_ext::fake::{Calls, FakeCluster, Fault};
 use kube_ext_benches::{
     corpus,
     memory::{
         Entry, Figures, STORES, Watched, json,
         measure::{self, Direct, Ready},
-        report,
+        report, server,
     },
+    namespace,
     process::available,
 };
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, task};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -36,6 +42,9 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Filled from a server beside those of the JSON: kube's store, when it is `reflect` that fills it.
 const REFLECTED: &str = "kube-store-reflect";
+
+/// How often each store is filled from a real server.
+const ROUNDS: usize = 3;
 
 /// What stores take of memory and time, side by side.
 #[derive(Parser)]
@@ -53,6 +62,9 @@ struct Options {
     /// Have docs/memory.md show these figures.
     #[arg(long)]
     docs: bool,
+    /// Fill stores from the API server of this kubeconfig instead: pods are written into a namespace of their own, which is deleted then.
+    #[arg(long, value_name = "KUBECONFIG", conflicts_with_all = ["docs", "redraw"])]
+    server: Option<PathBuf>,
     /// Measure nothing, and have it show once more what it has.
     #[arg(long)]
     redraw: bool,
@@ -70,7 +82,7 @@ enum Measure {
     /// Fill a store from a file.
     Direct { store: String, file: PathBuf },
     /// Fill one from the server of the kubeconfig.
-    FromServer { store: String, objects: usize },
+    FromServer { store: String, objects: usize, namespace: Option<String> },
 }
 
 /// A folder that is deleted.
@@ -152,8 +164,13 @@ fn from_server(
     if !process.wait()?.success() {
         return Err(format!("{store}: not all was kept").into());
     }
+    Ok((watched(store, objects, &ready, again), ready.peak.max(again.unwrap_or_default()) * 1024))
+}
+
+/// What a process has told, for each object.
+fn watched(store: &str, objects: usize, ready: &Ready, again: Option<u64>) -> Watched {
     let each = |kib: u64| kib * 1024 / objects as u64;
-    let watched = Watched {
+    Watched {
         store: store.to_owned(),
         objects,
         rest_bytes_per_object: each(ready.rest),
@@ -161,8 +178,43 @@ fn from_server(
         relist_bytes_per_object: again.map(each),
         processor_seconds: ready.processor_seconds,
         seconds: ready.seconds,
-    };
-    Ok((watched, ready.peak.max(again.unwrap_or_default()) * 1024))
+    }
+}
+
+/// What stores take that are filled with these pods from an API server, several times each.
+async fn from_real_server(pods: &[String], kubeconfig: &Path) -> Result<Vec<Watched>> {
+    let config = Kubeconfig::read_from(kubeconfig)?;
+    let client =
+        Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?;
+    let namespace = namespace::make(&client, "kube-ext-memory-").await?;
+    let measured = served(pods, &client, &namespace, kubeconfig).await;
+    server::delete(&client, &namespace).await?;
+    measured
+}
+
+async fn served(
+    pods: &[String],
+    client: &Client,
+    namespace: &str,
+    kubeconfig: &Path,
+) -> Result<Vec<Watched>> {
+    eprintln!("writing {} pods", pods.len());
+    server::write(client, namespace, pods).await?;
+    println!("{} bytes of JSON each", server::json_bytes(client, namespace).await?);
+    let objects = pods.len().to_string();
+    let mut rounds = Vec::new();
+    for round in 1..=ROUNDS {
+        for store in server::STORES {
+            eprintln!("{store}, {objects} objects, round {round} of {ROUNDS}");
+            let process = start(&["from-server", store, &objects, namespace], Some(kubeconfig))?;
+            let output = task::block_in_place(|| process.wait_with_output())?;
+            if !output.status.success() {
+                return Err(format!("{store}: {}", output.status).into());
+            }
+            rounds.push(watched(store, pods.len(), &serde_json::from_slice(&output.stdout)?, None));
+        }
+    }
+    Ok(rounds)
 }
 
 /// A cluster with these pods.
@@ -224,8 +276,8 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&measured)?);
             return Ok(());
         }
-        Some(Measure::FromServer { store, objects }) => {
-            return runtime.block_on(measure::from_server(&store, objects));
+        Some(Measure::FromServer { store, objects, namespace }) => {
+            return runtime.block_on(measure::from_server(&store, objects, namespace.as_deref()));
         }
         None => (),
     }
@@ -242,6 +294,10 @@ fn main() -> Result<()> {
         };
         let pods = corpus::repeated(&lines, objects)?;
         drop(lines);
+        if let Some(kubeconfig) = &options.server {
+            figures.watched.extend(runtime.block_on(from_real_server(&pods, &named(kubeconfig)))?);
+            continue;
+        }
         if figures.entries.is_empty() {
             let first: Vec<_> = pods.iter().take(500).cloned().collect();
             let [whole, slim, raw] = measure::page(&first, || ALLOCATOR.allocated())?;
@@ -252,6 +308,13 @@ fn main() -> Result<()> {
             );
         }
         measure(&pods, &runtime, &mut figures)?;
+    }
+    if options.server.is_some() {
+        println!("{}", server::table(&figures.watched));
+        return match &options.json {
+            Some(file) => Ok(fs::write(named(file), json(&figures.watched)?)?),
+            None => Ok(()),
+        };
     }
     println!("{}", report::tables(&figures));
     if let Some(file) = &options.json {

@@ -14,9 +14,9 @@ use std::{
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::ListParams,
-    core::{ObjectList, PartialObjectMeta},
+    core::{NamespaceResourceScope, ObjectList, PartialObjectMeta},
     runtime::{
         WatchStreamExt as _,
         reflector::Store,
@@ -25,7 +25,7 @@ use kube::{
 };
 use kube_ext::{
     pod::PodSlim,
-    store::{CompactStore, Raw, RowStore, reflect},
+    store::{CompactStore, Raw, RowStore, reflect, reflect::Lists},
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -83,41 +83,56 @@ pub fn direct(store: &str, file: &Path, live: fn() -> usize) -> Result<Direct> {
     }
 }
 
-/// Fills it from the server of the kubeconfig, says what that took, and when there is a line on stdin, once it has listed
-/// all again, the most that took.
+/// Fills it from the server of the kubeconfig, with the pods of a namespace or of all, says what that took, and when there is a line on stdin,
+/// once it has listed all again, the most that took.
 ///
 /// # Errors
 /// If there is no such store, or it does not keep them all.
-pub async fn from_server(store: &str, objects: usize) -> Result<()> {
-    let client = Client::try_default().await?;
+pub async fn from_server(store: &str, objects: usize, namespace: Option<&str>) -> Result<()> {
+    let from = From { client: Client::try_default().await?, namespace };
+    let (store, lists) = match store.strip_suffix("-paged") {
+        Some(store) => (store, Lists::Paged),
+        None => (store, Lists::Auto),
+    };
     match store {
         // kube's own, as its documentation has them.
         "kube-store" => {
-            let pods = watcher(pods(client).await?, watcher::Config::default()).default_backoff();
+            let pods = watcher(from.pods().await?, watcher::Config::default()).default_backoff();
             watched::<Store<Pod>>(pods.boxed(), objects).await
         }
         "kube-store-cleared" => {
-            let pods = watcher(pods(client).await?, watcher::Config::default()).default_backoff();
+            let pods = watcher(from.pods().await?, watcher::Config::default()).default_backoff();
             let cleared = pods.modify(|pod: &mut Pod| pod.metadata.managed_fields = None);
             watched::<Store<Pod>>(cleared.boxed(), objects).await
         }
         "kube-metadata" => {
-            let pods = watcher(pods(client).await?, watcher::Config::default()).default_backoff();
+            let pods = watcher(from.pods().await?, watcher::Config::default()).default_backoff();
             watched::<Store<PartialObjectMeta<Pod>>>(pods.boxed(), objects).await
         }
-        "kube-store-reflect" => reflected::<Store<Pod>>(client, objects).await,
-        "slim" => reflected::<RowStore<Pod, PodSlim>>(client, objects).await,
-        "row" => reflected::<RowStore<Pod, PodRow>>(client, objects).await,
-        "compact-store" => reflected::<CompactStore<Pod>>(client, objects).await,
+        "kube-store-reflect" => reflected::<Store<Pod>>(from, lists, objects).await,
+        "slim" => reflected::<RowStore<Pod, PodSlim>>(from, lists, objects).await,
+        "row" => reflected::<RowStore<Pod, PodRow>>(from, lists, objects).await,
+        "compact-store" => reflected::<CompactStore<Pod>>(from, lists, objects).await,
         _ => Err(format!("no store is called {store}").into()),
     }
 }
 
-/// What is to be watched, once one of them has been listed: the connection, and code that is in memory once it has run, are no object's.
-async fn pods<K: Object>(client: Client) -> Result<Api<K>> {
-    let pods = Api::all(client);
-    pods.list(&ListParams::default().limit(1)).await?;
-    Ok(pods)
+/// Where pods come from.
+struct From<'a> {
+    client: Client,
+    namespace: Option<&'a str>,
+}
+
+impl From<'_> {
+    /// What is to be watched, once one of them has been listed: the connection, and code that is in memory once it has run, are no object's.
+    async fn pods<K: Object + Resource<Scope = NamespaceResourceScope>>(self) -> Result<Api<K>> {
+        let pods = match self.namespace {
+            Some(namespace) => Api::namespaced(self.client, namespace),
+            None => Api::all(self.client),
+        };
+        pods.list(&ListParams::default().limit(1)).await?;
+        Ok(pods)
+    }
 }
 
 /// What the page of a list takes once it is read, as a multiple of its text: as pods, as `PodSlim` and as `Raw`.
@@ -217,11 +232,14 @@ where
 }
 
 /// Has it filled in the background.
-async fn reflected<S: Keeper>(client: Client, objects: usize) -> Result<()> {
-    let pods = pods(client).await?;
+async fn reflected<S>(from: From<'_>, lists: Lists, objects: usize) -> Result<()>
+where
+    S: Keeper<Object: Resource<Scope = NamespaceResourceScope>>,
+{
+    let pods = from.pods().await?;
     let start = Start::now()?;
     let (store, writer) = S::make();
-    let reflection = reflect(pods, writer).start();
+    let reflection = reflect(pods, writer).lists(lists).start();
     start.follow(objects, || reflection.counts().lists, || store.count()).await
 }
 

@@ -4,6 +4,7 @@ pub mod charts;
 pub mod keepers;
 pub mod measure;
 pub mod report;
+pub mod server;
 
 use std::{fs, path::PathBuf};
 

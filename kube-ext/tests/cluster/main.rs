@@ -15,6 +15,7 @@
 mod cluster;
 #[path = "../parity/compare.rs"]
 mod compare;
+mod cut_proxy;
 mod exec;
 #[path = "../parity/fake.rs"]
 mod fake;
@@ -27,6 +28,7 @@ mod log_node;
 mod logs;
 #[path = "logs/kubelet/mod.rs"]
 mod logs_of_kubelet;
+mod many_pods;
 mod node;
 mod owners;
 mod owners_by_role;

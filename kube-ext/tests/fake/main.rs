@@ -14,6 +14,8 @@ mod cluster;
 mod log_node;
 mod node;
 
+#[path = "../cluster/cut_proxy.rs"]
+mod cut_proxy;
 #[path = "../cluster/exec/mod.rs"]
 mod exec;
 #[path = "../cluster/generate.rs"]
@@ -22,6 +24,8 @@ mod generate;
 mod generate_kinds;
 #[path = "../cluster/logs/mod.rs"]
 mod logs;
+#[path = "../cluster/many_pods.rs"]
+mod many_pods;
 #[path = "../cluster/owners.rs"]
 mod owners;
 #[path = "../cluster/owners_follow.rs"]

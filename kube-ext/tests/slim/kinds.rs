@@ -13,7 +13,7 @@ use kube_ext::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{generate_kinds, mutated::mutate};
+use crate::{generate_kinds, mutate::mutate};
 
 /// Objects as they were made, and with random parts exchanged: what the whole object shows, the view shows, and what is no object is one
 /// for the view only if it does not read the part that is wrong.

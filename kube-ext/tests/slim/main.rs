@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod agree;
 mod folds;
 #[path = "../cluster/generate.rs"]
 mod generate;
@@ -14,7 +15,10 @@ mod generate;
 mod generate_kinds;
 mod kinds;
 mod meta;
+mod mutate;
 mod mutated;
 mod paths;
 mod pods;
+mod random;
 mod resource;
+mod unique;

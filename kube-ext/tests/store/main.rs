@@ -13,6 +13,8 @@ mod faults;
 mod lists;
 mod random;
 mod reflect;
+#[path = "../slim/unique.rs"]
+mod unique;
 
 use std::{collections::BTreeMap, hash::Hash};
 

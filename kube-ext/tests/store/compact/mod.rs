@@ -1,5 +1,7 @@
 //! The store that keeps whole objects, packed.
 
+mod any_bytes;
+mod bytes;
 mod errors;
 mod random;
 mod same;
