@@ -53,12 +53,16 @@ pub fn made(objects: usize) -> Vec<String> {
 }
 
 fn as_from_a_server(mut pod: Value, number: usize) -> String {
-    pod["metadata"]["resourceVersion"] = (1_000_000 + number * 7).to_string().into();
-    let field = |of: &Value, name: &str| format!("\"{name}\":{}", of[name]);
-    let metadata = ORDER.map(|name| field(&pod["metadata"], name)).join(",");
-    let [kind, version, spec, status] =
-        ["kind", "apiVersion", "spec", "status"].map(|name| field(&pod, name));
-    format!("{{{kind},{version},\"metadata\":{{{metadata}}},{spec},{status}}}")
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".to_owned(), (1_000_000 + number * 7).to_string().into());
+    }
+    let fields = |of: &Value, names: &[&str]| {
+        let fields = names.iter().map(|name| format!("\"{name}\":{}", of.get(name).unwrap_or(&Value::Null)));
+        fields.collect::<Vec<_>>().join(",")
+    };
+    let metadata = pod.get("metadata").map(|metadata| fields(metadata, &ORDER)).unwrap_or_default();
+    let (before, behind) = (fields(&pod, &["kind", "apiVersion"]), fields(&pod, &["spec", "status"]));
+    format!("{{{before},\"metadata\":{{{metadata}}},{behind}}}")
 }
 
 /// The first objects of a file that has one a line; all of it, if there are not as many.

@@ -46,6 +46,7 @@ pub async fn write(client: &Client, namespace: &str, pods: &[String]) -> Result<
             async move {
                 let mut pod: Pod = serde_json::from_str(pod)?;
                 pod.metadata.namespace = Some(namespace.to_owned());
+                pod.metadata.resource_version = None;
                 let status = Patch::Merge(json!({"status": pod.status}));
                 api.create(&PostParams::default(), &pod).await?;
                 api.patch_status(&pod.name_any(), &PatchParams::default(), &status).await?;
