@@ -201,17 +201,27 @@ async fn served(
     eprintln!("writing {} pods", pods.len());
     server::write(client, namespace, pods).await?;
     println!("{} bytes of JSON each", server::json_bytes(client, namespace).await?);
-    let objects = pods.len().to_string();
+    let objects = pods.len();
     let mut rounds = Vec::new();
+    let mut measure = |store, round, process: Child| -> Result<()> {
+        eprintln!("{store}, {objects} objects, round {round} of {ROUNDS}");
+        let output = task::block_in_place(|| process.wait_with_output())?;
+        if !output.status.success() {
+            return Err(format!("{store}: {}", output.status).into());
+        }
+        rounds.push(watched(store, objects, &serde_json::from_slice(&output.stdout)?, None));
+        Ok(())
+    };
     for round in 1..=ROUNDS {
         for store in server::STORES {
-            eprintln!("{store}, {objects} objects, round {round} of {ROUNDS}");
-            let process = start(&["from-server", store, &objects, namespace], Some(kubeconfig))?;
-            let output = task::block_in_place(|| process.wait_with_output())?;
-            if !output.status.success() {
-                return Err(format!("{store}: {}", output.status).into());
+            let args = ["from-server", store, &objects.to_string(), namespace];
+            measure(store, round, start(&args, Some(kubeconfig))?)?;
+        }
+        for of in server::INFORMERS {
+            match server::informer(of, kubeconfig, namespace, objects) {
+                Some(mut informer) => measure(of.0, round, informer.spawn()?)?,
+                None => eprintln!("{} is left out: `.ci/cluster/peers` builds it", of.0),
             }
-            rounds.push(watched(store, pods.len(), &serde_json::from_slice(&output.stdout)?, None));
         }
     }
     Ok(rounds)

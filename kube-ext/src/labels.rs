@@ -14,6 +14,8 @@ const NAME_RULE: &str = "must consist of alphanumeric characters, '-', '_' or '.
 const SUBDOMAIN_FORMAT: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 
 /// The text of a selector, in the order of keys; empty if there is none, or it is for all. An error has what is wrong with it.
+///
+/// Of several requirements of one key the first comes first; from 13 requirements on, Kubernetes' own order of those is any.
 pub(crate) fn selector_text(selector: &LabelSelector) -> Result<String, String> {
     let labels = selector.match_labels.iter().flatten().map(|(key, value)| (&**key, &**value));
     let expressions = selector.match_expressions.iter().flatten().map(|expression| {

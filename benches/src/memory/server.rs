@@ -1,6 +1,10 @@
 //! Pods on a real API server, and what stores take that are filled from there.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -12,7 +16,7 @@ use kube_ext::store::Raw;
 use serde_json::json;
 
 use super::{Watched, report};
-use crate::process::median;
+use crate::process::{median, program};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -29,6 +33,29 @@ pub const STORES: [&str; 10] = [
     "compact-store",
     "compact-store-paged",
 ];
+
+/// What an informer of client-go is told: nothing, so that it does as it does by default, with a streamed list; to list instead; and to leave
+/// `managedFields` out, too. With each, whether the list is streamed, as client-go reads it from its environment.
+pub const INFORMERS: [(&str, &[&str], &str); 3] = [
+    ("client-go", &[], "true"),
+    ("client-go-list", &[], "false"),
+    ("client-go-list-cleared", &["-cleared"], "false"),
+];
+
+/// What fills such an informer from the server, if `.ci/cluster/peers` has built it.
+#[must_use]
+pub fn informer(
+    (_, args, is_streamed): (&str, &[&str], &str),
+    kubeconfig: &Path,
+    namespace: &str,
+    objects: usize,
+) -> Option<Command> {
+    let mut command = Command::new(program("informer")?);
+    command.args(args).arg("-kubeconfig").arg(kubeconfig);
+    command.args(["-namespace", namespace, "-objects", &objects.to_string()]);
+    command.env("KUBE_FEATURE_WatchListClient", is_streamed).stdout(Stdio::piped());
+    Some(command)
+}
 
 /// How many requests are under way at once.
 const CONCURRENCY: usize = 32;
@@ -83,7 +110,7 @@ pub fn table(rounds: &[Watched]) -> String {
     let mut text = "| store | objects | processor s | least and most | s | at rest | most in the list |\n\
         | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for store in STORES {
+    for store in STORES.into_iter().chain(INFORMERS.map(|informer| informer.0)) {
         let of_store = || rounds.iter().filter(|it| it.store == store);
         let Some(first) = of_store().next() else { continue };
         let times = || of_store().map(|it| it.processor_seconds);

@@ -22,16 +22,12 @@ impl Seen {
     }
 
     pub(super) fn insert(&mut self, object: &impl Lookup) {
-        self.insert_named(object.namespace().as_deref(), object.name().as_deref());
-    }
-
-    pub(super) fn insert_named(&mut self, namespace: Option<&str>, name: Option<&str>) {
         if self.hashes.len() == self.hashes.capacity() {
             // A list that is streamed may have an object again and again.
             self.tidy();
             self.hashes.reserve_exact(self.hashes.len() / 8 + 64);
         }
-        let hash = self.hash(namespace, name);
+        let hash = self.hash(object);
         self.hashes.push(hash);
     }
 
@@ -46,19 +42,16 @@ impl Seen {
     }
 
     /// Twice the standard library's hash, `SipHash`, with keys that nobody else knows: no names can be chosen so that two are taken for one.
-    fn hash(&self, namespace: Option<&str>, name: Option<&str>) -> u128 {
-        let half = |half: u8| u128::from(self.keys.hash_one((half, namespace, name)));
+    fn hash(&self, object: &impl Lookup) -> u128 {
+        let (namespace, name) = (object.namespace(), object.name());
+        let half = |half: u8| u128::from(self.keys.hash_one((half, &namespace, &name)));
         half(0) << 64 | half(1)
     }
 }
 
 impl Listed {
     pub(super) fn has(&self, object: &impl Lookup) -> bool {
-        self.has_named(object.namespace().as_deref(), object.name().as_deref())
-    }
-
-    pub(super) fn has_named(&self, namespace: Option<&str>, name: Option<&str>) -> bool {
-        self.0.hashes.binary_search(&self.0.hash(namespace, name)).is_ok()
+        self.0.hashes.binary_search(&self.0.hash(object)).is_ok()
     }
 }
 

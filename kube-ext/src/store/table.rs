@@ -3,12 +3,12 @@
 //! An object has a slot, which it keeps until it is removed.
 
 use ahash::RandomState;
+use fixedbitset::FixedBitSet;
 use hashbrown::HashTable;
 
 use super::{
     index::{Change, Files},
     key,
-    seen::Listed,
 };
 
 /// No slot.
@@ -81,19 +81,10 @@ impl<R> Table<R> {
         self.files.slots(index, key)
     }
 
-    /// Slots of objects that a list has not.
-    pub(super) fn missing(&self, listed: &Listed) -> Vec<u32> {
-        let is_missing = |entry: &Entry<R>| {
-            let (namespace, name) = key::parts(key::split(&entry.block).0);
-            !listed.has_named(namespace, Some(name))
-        };
-        let slots = (0..).zip(&self.slots);
-        slots
-            .filter_map(|(number, slot)| match slot {
-                Slot::Full(entry) if is_missing(entry) => Some(number),
-                _ => None,
-            })
-            .collect()
+    /// Slots of objects that are not among these.
+    pub(super) fn missing(&self, listed: &FixedBitSet) -> Vec<u32> {
+        let full = (0..).zip(&self.slots).filter(|(_, slot)| matches!(slot, Slot::Full(_)));
+        full.map(|(number, _)| number).filter(|number: &u32| !listed.contains(*number as usize)).collect()
     }
 
     /// Puts an object in the slot of its key, filed as `change` has it; its slot, and what was there.

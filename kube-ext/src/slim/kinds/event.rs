@@ -1,4 +1,4 @@
-//! [`EventSlim`]: what an event says, without its metadata.
+//! [`EventSlim`]: what an event says.
 
 use std::borrow::Cow;
 

@@ -69,14 +69,14 @@ where
 /// # Bounds
 /// An object takes its frame, 5 bytes, its key (namespace, name and 3 bytes), what the allocator puts around a block, and 21 bytes and the
 /// size of `R` in tables, with what those have to spare. Beside those there are
-/// - for each controller of objects, 17 bytes, and if they are like each other one of them as it was once: its frame and 48 bytes, as long as an
-///   object needs it;
+/// - for each controller of objects, 17 bytes, and if they are like each other one of them as it was once, or more if they have changed: the frame
+///   and 48 bytes, as long as an object needs it;
 /// - one dictionary of at most 16 KiB, and another while it takes the place of an old one, with tables of some 700 KiB for the writer and 42
 ///   KiB for readers;
 /// - the last of the objects that others were compared with, of at most 64 KiB of JSON, with tables of some 200 to 400 KiB;
 /// - 93 KiB for each of at most 4 readers at a time, for the next ones;
 /// - at most as many objects that have been read as [`cached`](CompactBuilder::cached) says;
-/// - 16 bytes for each object while a list comes again, and an eighth more once there are more objects than before;
+/// - a bit for each object while a list comes again;
 /// - at most 1 MiB of JSON, and an object, twice, while a dictionary is trained.
 ///
 /// Tables do not shrink: slots of objects that are gone are used again.

@@ -7,7 +7,7 @@ use kube::Resource;
 use super::{
     block::{self, Packing},
     codec::{self, Encoder},
-    dictionaries::{self, FEWEST, Fit, NUMBERS, SAMPLE},
+    dictionaries::{self, Decoding, FEWEST, Fit, NUMBERS, SAMPLE},
     shared::{Found, Shared},
     siblings::{Outcome, Role, Siblings},
 };
@@ -76,7 +76,7 @@ impl Packer {
         Ok((block::write(key, packing, frame), Place { packing, role }))
     }
 
-    /// Whether this is in the store, packed with what objects are packed with now.
+    /// Whether this is in the store, and would not be smaller if it were packed anew: with the dictionary of now, or with a base.
     pub(super) fn has<K: Resource, R>(&mut self, shared: &Shared<K, R>, key: &[u8], json: &str) -> bool {
         let found = {
             let state = shared.read();
@@ -90,6 +90,8 @@ impl Packer {
         }
         let kept = match packing {
             Packing::Dictionary { number, .. } if number != self.number => return false,
+            // It came before its siblings had one, or while they had another.
+            Packing::Dictionary { owner: Some(owner), .. } if self.siblings.have_base(owner) => return false,
             Packing::Dictionary { .. } => shared.json(&found),
             Packing::Base(base) => self.siblings.json(shared, base, frame),
         };
@@ -132,6 +134,7 @@ impl Packer {
                 }
             }
         }
+        self.free_dictionaries(shared);
     }
 
     /// A list is whole: nothing is left without a dictionary.
@@ -195,8 +198,14 @@ impl Packer {
                 objects -= 1;
             }
         }
-        if self.old() == 0 {
-            let current = usize::from(self.number);
+        self.free_dictionaries(shared);
+    }
+
+    /// Frees a dictionary that nothing needs any more.
+    fn free_dictionaries<K: Resource, R>(&mut self, shared: &Shared<K, R>) {
+        let current = usize::from(self.number);
+        let is_old = |(number, place): (usize, &Option<Decoding>)| number != current && place.is_some();
+        if self.old() == 0 && shared.read().dictionaries.iter().enumerate().any(is_old) {
             for (number, place) in shared.write().dictionaries.iter_mut().enumerate() {
                 if number != current {
                     *place = None;
@@ -375,6 +384,27 @@ mod tests {
             let name = ObjectRef::new(&format!("map-{}", number % NAMES));
             assert_eq!(store.get_json(&name.within("default")).unwrap().as_deref(), Some(expected.json()));
         }
+    }
+
+    /// The last object that needs an old dictionary may as well be deleted.
+    #[test]
+    fn a_dictionary_goes_with_its_last_object() {
+        let (_, mut writer) = compact::<ConfigMap>();
+        write(&mut writer, 0..NAMES, "a");
+        writer.apply_watcher_event(Event::InitDone).unwrap();
+        let (first, mut number) = (writer.packer.number, NAMES);
+        while writer.packer.number == first {
+            write(&mut writer, number..number + 1, "something.quite.different");
+            number += 1;
+            assert!(number < 10_000, "no other dictionary");
+        }
+        assert_eq!(dictionaries(&writer), 2);
+        // A delete packs nothing anew.
+        for number in 0..NAMES {
+            assert!(dictionaries(&writer) == 2 || writer.packer.old() == 0);
+            writer.apply_watcher_event(Event::Delete(object(number, "a"))).unwrap();
+        }
+        assert_eq!(dictionaries(&writer), 1);
     }
 
     /// A short list has its dictionary when it is whole, and nothing is left without it.

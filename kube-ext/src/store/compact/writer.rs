@@ -2,6 +2,7 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
+use fixedbitset::FixedBitSet;
 use kube::{Resource, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -14,7 +15,7 @@ use super::{
     row::{Kept, NoRow, Whole},
     shared::Shared,
 };
-use crate::store::{key, seen::Seen, table::Entry};
+use crate::store::{key, table::Entry};
 
 /// Why something could not be done.
 pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -60,14 +61,14 @@ pub struct CompactWriter<K: Resource, R = NoRow, O = Whole> {
     kept: PhantomData<fn() -> O>,
     ready: watch::Sender<bool>,
     has_managed_fields: bool,
-    /// What a list has had so far, while one is under way.
-    seen: Option<Seen>,
+    /// In which slots the objects are that a list has had so far, while one is under way.
+    listed: Option<FixedBitSet>,
     pub(super) packer: Packer,
 }
 
 impl<K: Resource, R, O> fmt::Debug for CompactWriter<K, R, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CompactWriter").field("is_listing", &self.seen.is_some()).finish_non_exhaustive()
+        f.debug_struct("CompactWriter").field("is_listing", &self.listed.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +78,7 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
         ready: watch::Sender<bool>,
         has_managed_fields: bool,
     ) -> Self {
-        Self { shared, kept: PhantomData, ready, has_managed_fields, seen: None, packer: Packer::default() }
+        Self { shared, kept: PhantomData, ready, has_managed_fields, listed: None, packer: Packer::default() }
     }
 
     /// Does to the store what an event says.
@@ -123,18 +124,20 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
         match event {
             Event::Init => {
                 // Whatever list was under way has not come to its end; and what is put into an empty store is listed.
-                let before = self.shared.read().table.len();
-                self.seen = (before > 0).then(|| Seen::new(before));
+                let is_empty = self.shared.read().table.len() == 0;
+                self.listed = (!is_empty).then(FixedBitSet::new);
                 Ok(())
             }
             Event::InitApply(object) | Event::Apply(object) => {
                 let (namespace, name) = names(&object);
-                // It is listed even if it cannot be kept: what there was before stays.
-                if let Some(seen) = &mut self.seen {
-                    seen.insert_named(namespace.as_deref(), name.as_deref());
-                }
                 let key = self.key(namespace.as_deref(), name.as_deref())?;
                 let kept = keep(self, &key, object);
+                // It is listed even if it cannot be kept: what there was before stays.
+                if let Some(listed) = &mut self.listed
+                    && let Some(slot) = self.shared.read().table.find(&key)
+                {
+                    listed.grow_and_insert(slot as usize);
+                }
                 kept.map_err(|source| Error::Put { object: self.shared.words(key::parts(&key)), source })
             }
             Event::Delete(object) => {
@@ -216,8 +219,8 @@ impl<K: Resource, R: DeserializeOwned, O: Kept> CompactWriter<K, R, O> {
     }
 
     fn end_list(&mut self) {
-        if let Some(seen) = self.seen.take() {
-            let missing = self.shared.read().table.missing(&seen.whole());
+        if let Some(listed) = self.listed.take() {
+            let missing = self.shared.read().table.missing(&listed);
             for slot in missing {
                 self.remove(slot);
             }
