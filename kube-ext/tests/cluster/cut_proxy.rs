@@ -19,8 +19,6 @@ use tokio::{
     time::sleep,
 };
 
-use crate::cluster::Cluster;
-
 /// A port of this machine that leads to the cluster until this is dropped, and a client that goes there.
 pub(crate) struct CutProxy {
     pub(crate) client: Client,
@@ -91,21 +89,13 @@ async fn send(client: Client, fuse: Arc<Fuse>, request: Request<Body>) -> kube::
     if !goes_on || !fuse.is_too_old.swap(false, Ordering::SeqCst) {
         return client.send(request).await;
     }
-    if !Cluster::HAS_NODE {
-        // A server inside the process remembers all of so short a life.
-        let status = json!({
-            "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired",
-            "message": "too old resource version: 1",
-        });
-        let event = format!("{}\n", json!({"type": "ERROR", "object": status}));
-        return Ok(Response::new(event.into_bytes().into()));
-    }
-    let (mut parts, body) = request.into_parts();
-    let (path, query) = uri.split_once('?').unwrap();
-    let query =
-        query.split('&').map(|it| if it.starts_with("resourceVersion=") { "resourceVersion=1" } else { it });
-    parts.uri = format!("{path}?{}", query.collect::<Vec<_>>().join("&")).parse().unwrap();
-    client.send(Request::from_parts(parts, body)).await
+    // In a server's words: one of so short a life may remember all of it, and one that does not says this itself.
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired",
+        "message": "too old resource version: 1",
+    });
+    let event = format!("{}\n", json!({"type": "ERROR", "object": status}));
+    Ok(Response::new(event.into_bytes().into()))
 }
 
 async fn accept(listener: TcpListener, server: String, fuse: Arc<Fuse>) {
