@@ -41,7 +41,7 @@ use tokio::{
 use tower::Service;
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 async fn config_of(cluster: &FakeCluster) -> Config {
     let kubeconfig = Kubeconfig::from_yaml(&cluster.kubeconfig("web")).unwrap();

@@ -69,6 +69,9 @@ impl Attach {
     /// What becomes of stdin: nothing, unless told otherwise. A container with `stdinOnce` ends its stdin with the first
     /// attachment that had it.
     ///
+    /// With stdin, of a container without `stdinOnce`, containerd loses what comes to stderr after the end of stdout, to every
+    /// client (`Attach` in `internal/cri/io/container_io.go`). An attachment without stdin has all of it.
+    ///
     /// ```
     /// # use kube_ext::exec::{Attach, Stdio};
     /// fn interactive(attach: Attach) -> Attach {

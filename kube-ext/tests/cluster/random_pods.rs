@@ -11,7 +11,7 @@ use crate::support::{TestNamespace, server_table};
 
 /// How many pods; `KUBE_EXT_TEST_PODS` asks for more.
 const PODS: u64 = 2_000;
-/// So few at once that they are compared before a controller collects those whose node does not exist.
+/// So few at once that most of them are compared before a controller collects those whose node does not exist.
 const BATCH: usize = 250;
 
 #[tokio::test]
@@ -25,19 +25,19 @@ async fn cells_equal_the_servers() {
 
     let ours: Vec<_> =
         Pod::columns().iter().map(|column| (column.name.to_owned(), i64::from(column.priority))).collect();
-    let mut different = Vec::new();
+    let (mut compared, mut different) = (0, Vec::new());
     for batch in (seed..seed + count).step_by(BATCH) {
         let batch = batch..(seed + count).min(batch + BATCH as u64);
-        let pods = batch.end - batch.start;
         let namespace = TestNamespace::create(client, "random").await;
         namespace.write(batch.map(generate::pod).collect()).await;
         let (columns, rows) =
             server_table(client, &format!("/api/v1/namespaces/{}/pods", namespace.name)).await;
         namespace.delete().await;
         assert_eq!(ours, columns);
-        assert_eq!(rows.len() as u64, pods);
+        compared += rows.len() as u64;
         different.extend(rows.iter().filter_map(ServerRow::difference::<Pod, PodSlim>));
     }
+    assert!(compared > count * 9 / 10, "{compared} of {count}");
     assert!(
         different.is_empty(),
         "{} of {count} pods differ (seed {seed}):\n{}",

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// Longer than anything here takes.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Long enough to see that nothing comes.
 pub(crate) const SHORT: Duration = Duration::from_millis(100);

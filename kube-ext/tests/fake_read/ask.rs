@@ -8,7 +8,7 @@ use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 /// Nothing here takes longer, unless it never ends.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";

@@ -72,7 +72,7 @@ async fn run(seed: u64, streams: usize, count: usize) {
         let there = lines.len() / 3;
         cluster.container("default", name.trim_end_matches("/app"), "app").log_lines(lines[..there].to_vec());
     }
-    let follow = tail().follow().silence(Duration::from_millis(300));
+    let follow = tail().follow().silence(Duration::from_secs(2));
     let mut logs = api(&cluster).tail(follow);
     // From here on the pods are known, so that none of their starts is missed.
     let first = within(logs.next()).await.unwrap();

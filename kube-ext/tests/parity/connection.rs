@@ -8,7 +8,7 @@ use kube::Client;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// `v5.channel.k8s.io`: closes the channel whose number follows.
 const CLOSE: u8 = 255;
 

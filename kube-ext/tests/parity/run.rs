@@ -39,10 +39,10 @@ impl Clients {
 }
 
 /// How long a step is asked again and again, and how long a silent answer is listened to.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long any answer may take.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Headers that say something.
 const HEADERS: [header::HeaderName; 5] =
     [header::ALLOW, header::CONTENT_TYPE, header::LOCATION, header::RETRY_AFTER, header::WARNING];

@@ -24,7 +24,7 @@ use rustix::{
 use crate::program;
 
 /// How long anything may take. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Held by whoever starts a process: the other end of a new terminal is for a moment inherited by all that start, and a
 /// window that one of them holds is never closed.

@@ -176,7 +176,7 @@ mod tests {
         *,
     };
 
-    const SOON: Duration = Duration::from_secs(10);
+    const SOON: Duration = Duration::from_secs(60);
     const A_WHILE: Duration = Duration::from_millis(50);
 
     /// The user's side of a raw terminal, and its keys.

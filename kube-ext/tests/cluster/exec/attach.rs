@@ -78,6 +78,8 @@ async fn a_conversation_that_goes_on() {
     .await;
 }
 
+/// Whoever has no stdin gets all that comes to stderr. For others containerd ends stderr with stdout, whatever is still on its
+/// way: `Attach` in `internal/cri/io/container_io.go`.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_attachments_and_the_end() {
     play("attach-two", LIMIT, async |scene| {
@@ -86,7 +88,7 @@ async fn two_attachments_and_the_end() {
         let mut only_looks = scene.pods().attach_to("web").container("app").spawn().await.unwrap();
         assert!(only_looks.stdin.is_none());
         let mut outs = [&mut one, &mut two, &mut only_looks].map(|attached| answers(attached.stdout.take()));
-        let mut errors = answers(one.stderr.take());
+        let mut errors = answers(only_looks.stderr.take());
         let [first, second, third] = &mut outs;
         meet(one.stdin.as_mut().unwrap(), &mut [first, second, third, &mut errors]).await;
         for (is_one, text) in [(true, "from one"), (false, "from two"), (true, "quit")] {

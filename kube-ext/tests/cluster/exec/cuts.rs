@@ -12,9 +12,9 @@ use super::proxy::{Cut, Proxy};
 use super::setup::{LONG, Scene, play};
 
 /// After which silence the server is given up.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(5);
 /// What all may take: to get through to a busy node, and to give it up.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_secs(120);
 /// How many commands run at once.
 const AT_ONCE: usize = 12;
 
