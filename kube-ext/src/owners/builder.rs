@@ -226,12 +226,18 @@ impl Builder {
 
     /// What is to be listed.
     pub(super) fn lists(&self, catalog: &Catalog) -> Vec<List> {
-        let only: Vec<_> = self.only.iter().filter_map(|name| catalog.called(name)).collect();
+        let named = if self.only.is_empty() {
+            catalog.preferred.iter().filter(|kind| !is_copy(kind)).collect()
+        } else {
+            let mut named: Vec<_> = self.only.iter().filter_map(|name| catalog.called(name)).collect();
+            named.sort_by_key(|kind| (&kind.resource.group, &kind.resource.plural));
+            // In two versions it is the same.
+            named.dedup_by(|one, other| one.is_same(other));
+            named
+        };
         let is_excluded = |kind: &Kind| self.without.iter().any(|name| kind.is_called(name));
         let is_meant = |kind: &&Arc<Kind>| {
-            let is_named = if self.only.is_empty() { !is_copy(kind) } else { only.contains(kind) };
-            is_named
-                && kind.is_listable()
+            kind.is_listable()
                 // Nobody would answer, and kube's client would try again for minutes.
                 && !catalog.stale.contains(&kind.resource.api_version)
                 && !is_excluded(kind)
@@ -239,7 +245,7 @@ impl Builder {
         };
         let namespace: Option<Arc<str>> = self.namespace.as_deref().map(Into::into);
         let list = |kind: &Arc<Kind>| self.list(kind, namespace.clone());
-        catalog.preferred.iter().filter(is_meant).map(list).collect()
+        named.into_iter().filter(is_meant).map(list).collect()
     }
 
     pub(super) fn list(&self, kind: &Arc<Kind>, namespace: Option<Arc<str>>) -> List {
@@ -306,6 +312,11 @@ mod tests {
         assert_eq!(
             listed(&builder.clone().kinds(["events.events.k8s.io", "g"])),
             ["events.events.k8s.io v1", "gadgets.two.example v1"]
+        );
+        // A version by its name; of two versions that which is named first.
+        assert_eq!(
+            listed(&builder.clone().kinds(["widgets.v1.two.example", "widgets", "gadgets"])),
+            ["gadgets.two.example v1", "widgets.two.example v1"]
         );
         assert_eq!(
             listed(&builder.exclude(["events"])),

@@ -23,6 +23,14 @@ pub(super) struct Claim {
     pub(super) edge: Edge,
 }
 
+impl Claim {
+    /// Whether the same is said of the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.of, &self.namespace, &self.name, &self.uid)
+            == (other.of, &other.namespace, &other.name, &other.uid)
+    }
+}
+
 /// A kind that is named.
 #[derive(Clone, Debug)]
 pub(super) struct Type {
@@ -50,6 +58,8 @@ pub(super) struct Types {
     in_group: By<usize>,
     /// By group and plural: all of it, or that of a namespace.
     listed: By<Option<Arc<str>>>,
+    /// Pairs that serve the same objects.
+    copies: Vec<[Arc<Kind>; 2]>,
 }
 
 fn find<'b, T>(by: &'b By<T>, one: &str, other: &str) -> Option<&'b T> {
@@ -115,8 +125,53 @@ impl Types {
 
     /// A kind is not listed any more. Whether it was.
     pub(super) fn unlist(&mut self, kind: &Kind) -> bool {
+        self.copies.retain(|pair| !pair.iter().any(|one| one.is_same(kind)));
         let of_group = self.listed.get_mut(&*kind.resource.group);
         of_group.is_some_and(|of_group| of_group.remove(&*kind.resource.plural).is_some())
+    }
+
+    /// An object has come as one of a kind, and as one of another. Whether that is new.
+    pub(super) fn copy(&mut self, one: &Arc<Kind>, other: &Arc<Kind>) -> bool {
+        let is_new = !self.copies_of(one).any(|copy| copy.is_same(other));
+        if is_new {
+            self.copies.push([one.clone(), other.clone()]);
+        }
+        is_new
+    }
+
+    /// The kinds that serve objects of a kind as well.
+    pub(super) fn copies_of(&self, kind: &Kind) -> impl Iterator<Item = &Arc<Kind>> {
+        self.copies.iter().filter_map(|[one, other]| match () {
+            () if one.is_same(kind) => Some(other),
+            () if other.is_same(kind) => Some(one),
+            () => None,
+        })
+    }
+
+    /// What is to be thought of a claim that leads to an object that is there.
+    pub(super) fn judge(&self, claim: &Claim, it: &Node) -> Option<Flaw> {
+        let of = self.get(claim.of).filter(|_| claim.edge.is_by_uid)?;
+        if !of.is_served {
+            return Some(Flaw::UnknownKind);
+        }
+        if of.kind.is_namespaced && claim.namespace.is_none() {
+            return Some(Flaw::InvalidNamespace);
+        }
+        if it.name != claim.name || it.kind.resource.kind != of.kind.resource.kind {
+            return Some(Flaw::OtherIdentity);
+        }
+        if it.namespace.is_some() && it.namespace != claim.namespace {
+            return Some(Flaw::OtherNamespace);
+        }
+        (!self.is_of(it, of, claim)).then_some(Flaw::OtherIdentity)
+    }
+
+    /// Whether the group of a kind that is claimed has an object. Nobody knows before its objects have been listed: it may serve those of
+    /// another group as well.
+    fn is_of(&self, it: &Node, of: &Type, claim: &Claim) -> bool {
+        it.kind.resource.group == of.kind.resource.group
+            || self.copies_of(&of.kind).any(|copy| copy.is_same(&it.kind))
+            || !self.is_listed(&of.kind, of.namespace(claim).as_deref())
     }
 
     /// Whether what is there of a kind, in a namespace or in none, is known.
@@ -159,25 +214,6 @@ impl Type {
             !claim.edge.is_by_uid && !self.kind.is_subject()
         };
         claim.namespace.clone().filter(|_| is_in_one)
-    }
-
-    /// What is to be thought of a claim that leads to an object that is there.
-    pub(super) fn judge(&self, claim: &Claim, it: &Node) -> Option<Flaw> {
-        if !claim.edge.is_by_uid {
-            return None;
-        }
-        if !self.is_served {
-            return Some(Flaw::UnknownKind);
-        }
-        if self.kind.is_namespaced && claim.namespace.is_none() {
-            return Some(Flaw::InvalidNamespace);
-        }
-        // Two groups may serve the same object, which is found by either.
-        if it.name != claim.name || it.kind.resource.kind != self.kind.resource.kind {
-            return Some(Flaw::OtherIdentity);
-        }
-        let is_there = it.namespace.is_none() || it.namespace == claim.namespace;
-        (!is_there).then_some(Flaw::OtherNamespace)
     }
 
     /// Of one that leads to nothing that is there.

@@ -125,7 +125,7 @@ pub enum Flaw {
     Missing,
     /// Nothing has that uid, and another object has the name: the owner was deleted and created again.
     Replaced,
-    /// The object with that uid is of another kind, or has another name, than the reference says.
+    /// The object with that uid is of another kind or group, or has another name, than the reference says.
     OtherIdentity,
     /// The object with that uid is in another namespace.
     OtherNamespace,

@@ -13,10 +13,7 @@ use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream:
 use kube::core::WatchEvent;
 use serde::Deserialize as _;
 use serde_json::Value;
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Notify, time::sleep};
 
 use super::{
     builder::Builder,
@@ -26,7 +23,7 @@ use super::{
     graph::OwnerGraph,
     join::Joiner,
     kinds::{Catalog, Kind},
-    list::{Item, List, PATIENCE},
+    list::{Item, List},
     reading::{Reading, Turn},
     source::{News, Place, Source, Step},
 };
@@ -220,8 +217,7 @@ impl Follow {
                     () = sleep(pause) => {}
                     () = hurry.notified() => sleep(SOON).await,
                 }
-                let late = |_| Error::new(DISCOVERY.to_owned(), Cause::late());
-                Work::Kinds(timeout(PATIENCE, kinds.fresh()).await.map_err(late).flatten())
+                Work::Kinds(kinds.fresh().await)
             }
             .boxed(),
         );
@@ -235,6 +231,7 @@ impl Follow {
                 if self.kinds.contains_key(&source.number) {
                     self.news(source, news);
                 }
+                self.list_copies();
                 self.read();
             }
             Work::Kinds(Ok(catalog)) => {
@@ -246,6 +243,20 @@ impl Follow {
                 self.gaps(DISCOVERY, false, Some(Gap::of(DISCOVERY, error.into_cause())));
                 self.look();
             }
+        }
+    }
+
+    /// Lists kinds again that serve what another one served as well until now.
+    fn list_copies(&mut self) {
+        let copies = self.joiner.take_uncovered();
+        let Some(builder) = self.builder.as_ref().filter(|_| !copies.is_empty()) else { return };
+        let mut lists = builder.lists(&self.catalog);
+        lists.retain(|list| copies.iter().any(|copy| copy.is_same(&list.kind)));
+        for list in lists {
+            self.kinds.retain(|_, kind| !kind.is_same(&list.kind));
+            let source = self.source(list);
+            let step = source.list();
+            self.start(source, step);
         }
     }
 
@@ -368,6 +379,7 @@ impl Follow {
             let step = source.list();
             self.start(source, step);
         }
+        self.list_copies();
     }
 
     /// What is missing of a kind, if anything is.

@@ -8,19 +8,22 @@ use std::{
 };
 
 use kube::{
-    Client, Discovery,
+    Client,
     api::{ApiResource, GroupVersionKind},
     core::{
         discovery::v2::{APIGroupDiscovery, APIResourceDiscovery},
         gvk::GroupVersion,
     },
-    discovery::{ApiCapabilities, Scope},
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use super::{
     error::{Cause, Error},
-    list::Depth,
+    legacy,
+    list::{Depth, PATIENCE},
 };
 
 /// How old an answer must be before a kind that it does not have is asked for again.
@@ -61,11 +64,6 @@ impl Kind {
             has_status: resource.subresources.iter().any(|it| it.subresource.as_deref() == Some("status")),
             names,
         })
-    }
-
-    fn of_capabilities(resource: ApiResource, capabilities: ApiCapabilities) -> Self {
-        let is_namespaced = capabilities.scope == Scope::Namespaced;
-        Self { resource, is_namespaced, verbs: capabilities.operations, has_status: true, names: Vec::new() }
     }
 
     /// One that the server does not serve, as far as is known.
@@ -146,7 +144,8 @@ impl fmt::Display for Kind {
 /// What kinds there are, by one discovery that all who have a clone of this share.
 ///
 /// It is made when it is first needed, with two requests (aggregated discovery, KEP-3352), and again if a kind is asked for that was
-/// not there ten seconds ago or earlier, since CRDs come at any time.
+/// not there ten seconds ago or earlier, since CRDs come at any time. Of a server before 1.27 each version of each group is asked for. An
+/// answer that has not come after a minute is an error.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -198,13 +197,7 @@ impl Kinds {
     /// }
     /// ```
     pub async fn find(&self, name: &str) -> Result<Kind, Error> {
-        let find = |catalog: &Catalog| {
-            let preferred = catalog.called(name);
-            let others = catalog.by_type.values().filter(|kind| kind.is_called(name));
-            let place = |kind: &&Arc<Kind>| (kind.resource.api_version.clone(), kind.resource.plural.clone());
-            preferred.or_else(|| others.min_by_key(place)).cloned()
-        };
-        match self.look(find).await? {
+        match self.look(|catalog| catalog.called(name).cloned()).await? {
             Some(kind) => Ok(Kind::clone(&kind)),
             None => Err(Error::new(format!("kind {name}"), Cause::UnknownKind)),
         }
@@ -237,6 +230,12 @@ impl Kinds {
 
     /// What there is, no older than that; all who ask at the same time wait for the same answer.
     async fn current(&self, age: Duration) -> Result<Found, Error> {
+        let failed = |cause| Error::new("discovery".to_owned(), cause);
+        let found = timeout(PATIENCE, self.ask(age)).await.map_err(|_| failed(Cause::late()))?;
+        found.map_err(|error| failed(Cause::of(error)))
+    }
+
+    async fn ask(&self, age: Duration) -> kube::Result<Found> {
         let mut catalog = self.catalog.lock().await;
         if let Some((since, catalog)) = &*catalog
             && since.elapsed() < age
@@ -244,8 +243,7 @@ impl Kinds {
             return Ok((*since, catalog.clone()));
         }
         let since = Instant::now();
-        let found = Catalog::discover(&self.client).await;
-        let found = found.map_err(|source| Error::new("discovery".to_owned(), Cause::of(source)))?;
+        let found = Catalog::discover(&self.client).await?;
         Ok(catalog.insert((since, Arc::new(found))).clone())
     }
 }
@@ -282,14 +280,7 @@ impl Catalog {
         groups.for_each(|group| catalog.add_group(group));
         if catalog.by_type.is_empty() {
             // A server before 1.27 takes them for other lists, without any of these.
-            let discovery = Discovery::new(client.clone()).run().await?;
-            for group in discovery.groups() {
-                let versions = group.versions().map(|version| {
-                    let resources = group.versioned_resources(version).into_iter();
-                    resources.map(|(resource, can)| Kind::of_capabilities(resource, can)).collect::<Vec<_>>()
-                });
-                catalog.add_versions(versions.collect::<Vec<_>>());
-            }
+            legacy::discover(client).await?.into_iter().for_each(|group| catalog.add_group(group));
         }
         let place = |kind: &Arc<Kind>| (kind.resource.group.clone(), kind.resource.plural.clone());
         catalog.preferred.sort_by_cached_key(place);
@@ -302,7 +293,7 @@ impl Catalog {
         for of_version in group.versions {
             let version = of_version.version.unwrap_or_default();
             if of_version.freshness.as_deref() == Some("Stale") {
-                self.stale.push(format!("{name}/{version}"));
+                self.stale.push(if name.is_empty() { version.clone() } else { format!("{name}/{version}") });
             }
             let resources = of_version.resources.into_iter();
             versions.push(resources.filter_map(|it| Kind::new(&name, &version, it)).collect());
@@ -322,9 +313,13 @@ impl Catalog {
         }
     }
 
-    /// The first kind that is called so.
+    /// The first kind that is called so; in another version than the preferred one if it is called by that.
     pub(super) fn called(&self, name: &str) -> Option<&Arc<Kind>> {
-        self.preferred.iter().find(|kind| kind.is_called(name))
+        let others = || {
+            let others = self.by_type.values().filter(|kind| kind.is_called(name));
+            others.min_by_key(|kind| (&kind.resource.api_version, &kind.resource.plural))
+        };
+        self.preferred.iter().find(|kind| kind.is_called(name)).or_else(others)
     }
 
     pub(super) fn of(&self, gvk: &GroupVersionKind) -> Option<&Arc<Kind>> {

@@ -155,7 +155,7 @@ impl List {
         let request = Request::new(self.path());
         let request = match self.depth {
             Depth::Whole => request.list(&params),
-            Depth::Identity | Depth::Metadata => request.list_metadata(&params),
+            Depth::Identity | Depth::Metadata => request.list_metadata(&params).map(or_whole),
         };
         let mut request = request.map_err(|error| Cause::Invalid { problem: error.to_string() })?;
         // The server compresses what is large, and objects have much that repeats.
@@ -179,7 +179,7 @@ impl List {
         let (request, params) = (Request::new(self.path()), WatchParams::default());
         let request = match self.depth {
             Depth::Whole => request.watch(&params, version),
-            Depth::Identity | Depth::Metadata => request.watch_metadata(&params, version),
+            Depth::Identity | Depth::Metadata => request.watch_metadata(&params, version).map(or_whole),
         };
         let events = self.client.request_events(request.map_err(kube::Error::BuildRequest)?).await?;
         Ok(events.boxed())
@@ -202,6 +202,15 @@ impl List {
     fn path(&self) -> String {
         DynamicObject::url_path(&self.kind.resource, self.namespace.as_deref())
     }
+}
+
+/// Takes whole objects from a server that has no metadata alone, as client-go does (`metadata.go`).
+pub(super) fn or_whole<T>(mut request: http::Request<T>) -> http::Request<T> {
+    let accept = request.headers().get(header::ACCEPT).map(header::HeaderValue::as_bytes).unwrap_or_default();
+    if let Ok(accept) = header::HeaderValue::from_bytes(&[accept, b",application/json"].concat()) {
+        request.headers_mut().insert(header::ACCEPT, accept);
+    }
+    request
 }
 
 /// A client may have unpacked it already, and says so by saying nothing.

@@ -20,6 +20,7 @@ mod gap;
 mod graph;
 mod join;
 mod kinds;
+mod legacy;
 mod list;
 mod mentions;
 mod node;

@@ -95,7 +95,9 @@ impl Reading {
             (self.refused, self.token) = (Some(cause), None);
             return Turn::Anew;
         }
-        Turn::Failed(self.refused.take().unwrap_or(cause))
+        // What all of it is refused for says more than what the namespace is; that it fails says more than either.
+        let refused = self.refused.take().filter(|_| cause.is_refusal());
+        Turn::Failed(refused.unwrap_or(cause))
     }
 
     /// What was to be read.

@@ -1,6 +1,9 @@
 //! A tree as text, as `kubectl tree` prints it.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt::{self, Write as _},
+};
 
 use chrono::{DateTime, Utc};
 use petgraph::graph::NodeIndex;
@@ -125,39 +128,35 @@ impl Tree<'_> {
     fn rows(&self) -> Vec<Row<'_>> {
         let mut rows = Vec::new();
         let mut seen = HashSet::new();
-        let mut waiting = vec![Line { index: self.root, before: String::new(), branch: "", by: None }];
-        while let Some(Line { index, before, branch, by }) = waiting.pop() {
+        let mut waiting = vec![Line { index: self.root, above: None, is_last: true, by: None }];
+        while let Some(Line { index, above, is_last, by }) = waiting.pop() {
             let Some(node) = self.graph.node(index) else { continue };
             let below = self.below(index, by);
             // What a relation leads to is shown without what it owns.
             let is_new = below.is_empty() || seen.insert((index, by.and_then(Edge::relation).is_some()));
-            let mut name = format!("{before}{branch}{node}");
+            let mut name = node.to_string();
             name.extend(note(node, by).map(|note| format!(" ({note})")));
             if !is_new {
                 name.push_str(" (see above)");
             }
             let age = node.created().map(|created| Age::new(self.now.signed_duration_since(created)));
-            let age = age.unwrap_or(Age::UNKNOWN).to_string();
+            let above = above.map(|(number, depth)| Above { number, depth, is_last });
+            let here = (rows.len(), above.as_ref().map_or(0, |above| above.depth));
             rows.push(Row {
                 index,
+                above,
                 namespace: node.namespace().unwrap_or_default(),
-                name,
+                name: safe(&name),
                 status: node.status(),
-                age,
+                age: age.unwrap_or(Age::UNKNOWN).to_string(),
             });
             if !is_new {
                 continue;
             }
-            let before = before
-                + match branch {
-                    "" => "",
-                    "├─" => "│ ",
-                    _ => "  ",
-                };
             // The last one first: they are taken from the end.
             for (place, (index, edge)) in below.into_iter().rev().enumerate() {
-                let branch = if place == 0 { "└─" } else { "├─" };
-                waiting.push(Line { index, before: before.clone(), branch, by: Some(edge) });
+                let above = Some((here.0, here.1 + 1));
+                waiting.push(Line { index, above, is_last: place == 0, by: Some(edge) });
             }
         }
         rows
@@ -167,9 +166,10 @@ impl Tree<'_> {
 /// A line that is to be written.
 struct Line<'g> {
     index: NodeIndex,
-    /// What the branches above leave before it.
-    before: String,
-    branch: &'static str,
+    /// The number of the line that it hangs on, and how far from the top it is itself.
+    above: Option<(usize, usize)>,
+    /// Nothing else comes that hangs there.
+    is_last: bool,
     /// What has led to it.
     by: Option<&'g Edge>,
 }
@@ -199,49 +199,99 @@ fn safe(cell: &str) -> String {
     safe
 }
 
+/// What a line of the table hangs on.
+struct Above {
+    /// The number of that line.
+    number: usize,
+    /// How far below the top this one is.
+    depth: usize,
+    is_last: bool,
+}
+
 /// A line of the table.
 struct Row<'g> {
     index: NodeIndex,
+    above: Option<Above>,
     namespace: &'g str,
+    /// Behind the branch.
     name: String,
     status: Option<&'g NodeStatus>,
     age: String,
 }
 
+impl Row<'_> {
+    fn cells(&self, has_status: bool) -> Vec<String> {
+        let mut cells = vec![safe(self.namespace), self.name.clone()];
+        if has_status {
+            let ready = self.status.and_then(|status| status.condition("Ready"));
+            let (ready, reason) = ready.map_or(("", ""), |ready| (&*ready.status, &*ready.reason));
+            let health = self.status.map(|status| status.health().to_string()).unwrap_or_default();
+            cells.extend([safe(if ready.is_empty() { "-" } else { ready }), safe(reason), health]);
+        }
+        cells.push(self.age.clone());
+        cells
+    }
+
+    /// How many characters are before the name.
+    fn indent(&self) -> usize {
+        self.above.as_ref().map_or(0, |above| 2 * above.depth)
+    }
+
+    /// What is there.
+    fn branches(&self, rows: &[Self]) -> String {
+        let mut parts = Vec::new();
+        let mut above = self.above.as_ref();
+        while let Some(it) = above {
+            parts.push(match (parts.is_empty(), it.is_last) {
+                (true, true) => "└─",
+                (true, false) => "├─",
+                (false, true) => "  ",
+                (false, false) => "│ ",
+            });
+            above = rows.get(it.number).and_then(|row| row.above.as_ref());
+        }
+        parts.into_iter().rev().collect()
+    }
+}
+
+/// Which column has the branches.
+const NAME: usize = 1;
+
 impl fmt::Display for Tree<'_> {
+    /// A line is made when it is written: a long chain of owners takes more as a table than as lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let has_status = rows.iter().any(|row| row.status.is_some());
-        let mut table = vec![vec!["NAMESPACE".to_owned(), "NAME".to_owned()]];
-        if let Some(header) = table.first_mut() {
-            header.extend(
-                ["READY", "REASON", "STATUS"].into_iter().filter(|_| has_status).map(ToOwned::to_owned),
-            );
-            header.push("AGE".to_owned());
-        }
-        table.extend(rows.into_iter().map(|Row { namespace, name, status, age, .. }| {
-            let mut cells = vec![namespace.to_owned(), name];
-            if has_status {
-                let ready = status.and_then(|status| status.condition("Ready"));
-                let (ready, reason) = ready.map_or(("", ""), |ready| (&*ready.status, &*ready.reason));
-                let health = status.map(|status| status.health().to_string()).unwrap_or_default();
-                let ready = if ready.is_empty() { "-" } else { ready };
-                cells.extend([ready.to_owned(), reason.to_owned(), health]);
-            }
-            cells.push(age);
-            cells.iter().map(|cell| safe(cell)).collect()
-        }));
-        let mut widths = vec![0; table.first().map_or(0, Vec::len)];
-        for row in &table {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+        let of_status = ["READY", "REASON", "STATUS"].into_iter().filter(|_| has_status);
+        let header: Vec<_> = ["NAMESPACE", "NAME"]
+            .into_iter()
+            .chain(of_status)
+            .chain(["AGE"])
+            .map(ToOwned::to_owned)
+            .collect();
+        let mut widths: Vec<_> = header.iter().map(|cell| cell.chars().count()).collect();
+        for row in &rows {
+            for (place, (width, cell)) in widths.iter_mut().zip(row.cells(has_status)).enumerate() {
+                let indent = if place == NAME { row.indent() } else { 0 };
+                *width = (*width).max(indent + cell.chars().count());
             }
         }
-        for (place, row) in table.iter().enumerate() {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            let newline = if place == 0 { "" } else { "\n" };
-            write!(f, "{newline}{}", cells.collect::<Vec<_>>().join("  "))?;
+        write_line(f, &header, "", &widths)?;
+        for row in &rows {
+            f.write_char('\n')?;
+            write_line(f, &row.cells(has_status), &row.branches(&rows), &widths)?;
         }
         Ok(())
     }
+}
+
+/// Writes cells side by side. The widths may be more than those that `format!` takes, which end at 65,535.
+fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String], branches: &str, widths: &[usize]) -> fmt::Result {
+    for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let before = if place == NAME { branches } else { "" };
+        write!(f, "{}{before}{cell}", if place == 0 { "" } else { "  " })?;
+        let written = before.chars().count() + cell.chars().count();
+        (written..*width).try_for_each(|_| f.write_char(' '))?;
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use kube::{
 use super::{
     error::{Cause, Error},
     kinds::{self, Kind, Kinds},
-    list::PATIENCE,
+    list::{PATIENCE, or_whole},
 };
 use crate::server;
 
@@ -145,7 +145,13 @@ mod private {
 impl<K: Resource> OwnersExt for K {
     fn owners(&self, kinds: &Kinds) -> impl Stream<Item = Result<Owner, Error>> + Send + Unpin + 'static {
         let start = (self.uid(), self.name_any());
-        let mut walk = Walk { kinds: kinds.clone(), start, waiting: VecDeque::new(), asked: HashSet::new() };
+        let mut walk = Walk {
+            kinds: kinds.clone(),
+            start,
+            waiting: VecDeque::new(),
+            named: HashSet::new(),
+            asked: HashSet::new(),
+        };
         walk.add(self.meta(), 1);
         walk.run().boxed()
     }
@@ -195,15 +201,23 @@ struct Step {
     depth: usize,
 }
 
-/// All that a reference says, and the namespace: what there is one request for.
+/// All that a reference says, and the namespace. Once the kind is known: group and plural, and the namespace if objects are in one.
 type Identity = (String, String, String, String, Option<String>);
+
+/// What has come of a step.
+enum Found {
+    /// Of which kind the owner is.
+    Kind(Step, Arc<Kind>),
+    Owner(Box<Result<Owner, Error>>),
+}
 
 struct Walk {
     kinds: Kinds,
     /// The uid and the name of the object itself, which does not come.
     start: (Option<String>, String),
     waiting: VecDeque<Step>,
-    /// What has been asked for.
+    /// What has been named, and what has been asked for: an owner may be named in several ways.
+    named: HashSet<Identity>,
     asked: HashSet<Identity>,
 }
 
@@ -212,26 +226,39 @@ impl Walk {
         for reference in metadata.owner_references.iter().flatten() {
             let step = Step::new(metadata, reference, depth);
             let is_start = (Some(&reference.uid), &reference.name) == (self.start.0.as_ref(), &self.start.1);
-            if !is_start && self.asked.insert(step.identity()) {
+            if !is_start && self.named.insert(step.named()) {
                 self.waiting.push_back(step);
             }
         }
     }
 
     fn run(self) -> impl Stream<Item = Result<Owner, Error>> + Send {
-        let running = FuturesUnordered::<BoxFuture<'static, Result<Owner, Error>>>::new();
+        let running = FuturesUnordered::<BoxFuture<'static, Found>>::new();
         stream::unfold((self, running), |(mut walk, mut running)| async move {
-            while running.len() < CONCURRENCY
-                && let Some(step) = walk.waiting.pop_front()
-            {
-                let kinds = walk.kinds.clone();
-                running.push(async move { step.take(&kinds).await }.boxed());
+            loop {
+                while running.len() < CONCURRENCY
+                    && let Some(step) = walk.waiting.pop_front()
+                {
+                    let kinds = walk.kinds.clone();
+                    running.push(async move { step.find(&kinds).await }.boxed());
+                }
+                match running.next().await? {
+                    Found::Kind(step, kind) => {
+                        if walk.asked.insert(step.identity(&kind)) {
+                            let kinds = walk.kinds.clone();
+                            running.push(
+                                async move { Found::Owner(Box::new(step.read(&kinds, &kind).await)) }.boxed(),
+                            );
+                        }
+                    }
+                    Found::Owner(owner) => {
+                        if let Ok(owner) = &*owner {
+                            walk.add(&owner.metadata, owner.depth + 1);
+                        }
+                        return Some((*owner, (walk, running)));
+                    }
+                }
             }
-            let owner = running.next().await?;
-            if let Ok(owner) = &owner {
-                walk.add(&owner.metadata, owner.depth + 1);
-            }
-            Some((owner, (walk, running)))
         })
     }
 }
@@ -246,29 +273,53 @@ impl Step {
         }
     }
 
-    fn identity(&self) -> Identity {
+    fn named(&self) -> Identity {
         let OwnerReference { api_version, kind, name, uid, .. } = self.reference.clone();
         (api_version, kind, name, uid, self.namespace.clone())
     }
 
+    fn identity(&self, kind: &Kind) -> Identity {
+        let OwnerReference { name, uid, .. } = self.reference.clone();
+        let namespace = self.namespace.clone().filter(|_| kind.is_namespaced);
+        (kind.resource.group.clone(), kind.resource.plural.clone(), name, uid, namespace)
+    }
+
     async fn take(self, kinds: &Kinds) -> Result<Owner, Error> {
-        let failed = |cause| Error::new(self.to_string(), cause);
-        let OwnerReference { api_version, kind, .. } = &self.reference;
-        let gvk = kinds::gvk(api_version, kind).ok_or_else(|| failed(Cause::UnknownKind))?;
-        let kind = kinds.of_reference(&gvk).await?.ok_or_else(|| failed(Cause::UnknownKind))?;
-        if kind.is_namespaced && self.namespace.is_none() {
-            return Err(failed(Cause::InvalidNamespace));
+        match self.find(kinds).await {
+            Found::Kind(step, kind) => step.read(kinds, &kind).await,
+            Found::Owner(owner) => *owner,
         }
-        let metadata = self.read(kinds, &kind).await.map_err(failed)?;
+    }
+
+    /// Finds out of which kind it is.
+    async fn find(self, kinds: &Kinds) -> Found {
+        let failed = |cause| Error::new(self.to_string(), cause);
+        let kind = async {
+            let OwnerReference { api_version, kind, .. } = &self.reference;
+            let gvk = kinds::gvk(api_version, kind).ok_or_else(|| failed(Cause::UnknownKind))?;
+            let kind = kinds.of_reference(&gvk).await?.ok_or_else(|| failed(Cause::UnknownKind))?;
+            let is_valid = !kind.is_namespaced || self.namespace.is_some();
+            if is_valid { Ok(kind) } else { Err(failed(Cause::InvalidNamespace)) }
+        };
+        match kind.await {
+            Ok(kind) => Found::Kind(self, kind),
+            Err(error) => Found::Owner(Box::new(Err(error))),
+        }
+    }
+
+    /// Reads it.
+    async fn read(self, kinds: &Kinds, kind: &Kind) -> Result<Owner, Error> {
+        let failed = |cause| Error::new(self.to_string(), cause);
+        let metadata = self.metadata(kinds, kind).await.map_err(failed)?;
         match metadata.uid.clone().unwrap_or_default() {
             uid if uid == self.reference.uid => {}
             uid => return Err(failed(Cause::OtherUid { uid })),
         }
         let is_controller = self.reference.controller == Some(true);
-        Ok(Owner { kind: Kind::clone(&kind), metadata, depth: self.depth, is_controller })
+        Ok(Owner { kind: kind.clone(), metadata, depth: self.depth, is_controller })
     }
 
-    async fn read(&self, kinds: &Kinds, kind: &Arc<Kind>) -> Result<ObjectMeta, Cause> {
+    async fn metadata(&self, kinds: &Kinds, kind: &Kind) -> Result<ObjectMeta, Cause> {
         let name = &self.reference.name;
         let invalid = |problem: String| Cause::Invalid { problem };
         if !server::is_segment(name) {
@@ -276,7 +327,7 @@ impl Step {
         }
         let namespace = self.namespace.as_deref().filter(|_| kind.is_namespaced);
         let path = DynamicObject::url_path(&kind.resource, namespace);
-        let request = Request::new(path).get_metadata(name, &GetParams::default());
+        let request = Request::new(path).get_metadata(name, &GetParams::default()).map(or_whole);
         let request = request.map_err(|error| invalid(error.to_string()))?;
         let ask = server::again(|| kinds.client().request::<PartialObjectMeta>(request.clone()));
         let object = tokio::time::timeout(PATIENCE, ask).await.map_err(|_| Cause::late())?;

@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures::StreamExt as _;
 use kube::{
     Client, Config,
+    client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use kube_ext::{
     fake::{Calls, FakeCluster, Fault, Rule},
-    owners::{Cause, Flaw, Kinds, OwnerGraph, Presence},
+    owners::{Builder, Cause, Change, Flaw, Kinds, OwnerGraph, OwnersExt as _, Presence},
 };
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{cluster, map, object};
+use super::{cluster, map, object, uid};
 
 /// How many lists of each resource were asked for.
 fn lists(cluster: &FakeCluster) -> BTreeMap<String, usize> {
@@ -124,7 +126,8 @@ async fn a_user_who_may_list_three_kinds() {
     let secret = object(
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "default"}}),
     );
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "name": "r", "uid": super::uid(7)});
+    let role =
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "name": "r", "uid": uid(7)});
     let mut owned = map(2, &[1]);
     owned.metadata.owner_references.as_mut().unwrap().push(serde_json::from_value(role).unwrap());
     let cluster = FakeCluster::builder()
@@ -231,4 +234,77 @@ async fn a_deep_chain_is_no_deep_stack() {
     assert_eq!(graph.descendants(first).len(), 19_999);
     assert_eq!(graph.depth(last), Some(19_999));
     assert_eq!(graph.path(first, last).unwrap().len(), 20_000);
+}
+
+/// As a server before 1.27, which knows nothing of aggregated discovery.
+fn old(client: Client) -> Client {
+    let service = tower::service_fn(move |mut request: http::Request<Body>| {
+        let accept = request.headers().get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        if accept.is_some_and(|accept| accept.contains("APIGroupDiscoveryList")) {
+            request.headers_mut().insert(http::header::ACCEPT, "application/json".parse().unwrap());
+        }
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(service, "default")
+}
+
+#[tokio::test]
+async fn a_server_that_says_of_each_group_what_it_has() {
+    let web = object(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default", "uid": uid(7)},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
+    }));
+    let (cluster, client) = cluster(vec![map(0, &[]), map(1, &[0]), web]).await;
+    let client = old(client);
+    let kinds = Kinds::new(client.clone());
+    for (name, expected) in [
+        ("deploy", "deployments.apps"),
+        ("cm", "configmaps"),
+        ("hpa.v1.autoscaling", "horizontalpodautoscalers.autoscaling"),
+    ] {
+        assert_eq!(kinds.find(name).await.unwrap().to_string(), expected);
+    }
+    // As it is with aggregated discovery.
+    let whole = OwnerGraph::builder(cluster.client().unwrap()).load().await.unwrap();
+    let graph = Builder::new(kinds).load().await.unwrap();
+    assert!(graph.gaps().is_empty(), "{:?}", graph.gaps());
+    let names = |graph: &OwnerGraph| -> Vec<_> {
+        graph.nodes().into_iter().map(|it| graph[it].to_string()).collect()
+    };
+    assert_eq!(names(&graph), names(&whole));
+
+    // One group of them does not answer, and is a gap.
+    cluster.faults().add(Calls::any().path("/apis/apps/v1"), Fault::internal_error("it broke"));
+    let graph = OwnerGraph::builder(client).load().await.unwrap();
+    let gaps: Vec<_> = graph.gaps().iter().map(ToString::to_string).collect();
+    assert!(gaps.len() == 1 && gaps[0].starts_with("apps/v1: not listed: "), "{gaps:?}");
+    assert_eq!(graph.descendants(graph.find("cm", Some("default"), "map-0").unwrap()).len(), 1);
+    assert!(graph.find("deploy", Some("default"), "web").is_none());
+}
+
+/// One that does not give metadata alone gives whole objects.
+#[tokio::test]
+async fn a_server_without_lists_of_metadata() {
+    let (cluster, client) = cluster(vec![map(0, &[]), map(1, &[0])]).await;
+    let service = tower::service_fn(move |mut request: http::Request<Body>| {
+        let accept = request.headers().get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        let can_do = |accept: &str| {
+            accept.split(',').any(|it| it.trim() == "application/json" || it.contains("apidiscovery"))
+        };
+        assert!(accept.is_some_and(can_do), "{accept:?} is not acceptable");
+        if accept.is_some_and(|accept| accept.contains("PartialObjectMetadata")) {
+            request.headers_mut().insert(http::header::ACCEPT, "application/json".parse().unwrap());
+        }
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    let client = Client::new(service, "default");
+    let graph = OwnerGraph::builder(client.clone()).kinds(["configmaps"]).load().await.unwrap();
+    assert_eq!(graph.descendants(graph.find("cm", Some("default"), "map-0").unwrap()).len(), 1);
+    let owner = map(1, &[0]).controller_of(&Kinds::new(client)).await.unwrap().unwrap();
+    assert_eq!(owner.to_string(), "ConfigMap/map-0");
+    let mut follow = graph.follow();
+    cluster.apply(&map(2, &[1])).unwrap();
+    assert!(matches!(follow.next().await, Some(Change::Added(_))));
 }

@@ -440,3 +440,24 @@ async fn what_a_reference_names_does_not_command_a_terminal() {
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.contains("ConfigMap/^[[2Jgone...") && !text.contains('\u{1b}'), "{text}");
 }
+
+/// Nobody limits what a reference may name.
+#[tokio::test]
+async fn a_name_of_any_length_and_a_chain_of_any_depth() {
+    let name = "x".repeat(70_000);
+    let mut owned = map(0, &[]);
+    let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid(1000)});
+    owned.metadata.owner_references = Some(vec![serde_json::from_value(reference).unwrap()]);
+    let chain = (1..500).map(|number| map(number, &[number - 1]));
+    let (_cluster, client) = cluster([owned].into_iter().chain(chain).collect()).await;
+    let graph = OwnerGraph::builder(client).kinds(["configmaps"]).load().await.unwrap();
+    assert!(graph.gaps().is_empty(), "{:?}", graph.gaps());
+    let root = graph.roots()[0];
+    let text = graph.tree(root).to_string();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 502);
+    assert!(lines[1].contains(&format!("  ConfigMap/{name} (gone)  ")));
+    assert!(lines[501].contains(&format!("  {}└─ConfigMap/map-499  ", "  ".repeat(499))), "{}", lines[501]);
+    let widths: std::collections::BTreeSet<_> = lines.iter().map(|line| line.chars().count()).collect();
+    assert_eq!(widths.len(), 1, "{widths:?}");
+}

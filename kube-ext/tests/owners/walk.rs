@@ -6,11 +6,11 @@ use futures::StreamExt as _;
 use kube::Resource;
 use kube_ext::{
     fake::{Calls, FakeCluster, Fault},
-    owners::{Cause, Kinds, OwnersExt as _},
+    owners::{Cause, Kinds, OwnerGraph, OwnersExt as _},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{cluster, map, uid};
+use super::{cluster, map, object, uid};
 
 /// The names of owners, and the words of errors.
 async fn walk(object: &impl Resource, kinds: &Kinds) -> (Vec<String>, Vec<String>) {
@@ -48,6 +48,45 @@ async fn one_request_for_each_owner() {
     cluster.forget_requests();
     walk(&start, &kinds).await;
     assert_eq!(cluster.requests().len(), 30);
+}
+
+#[tokio::test]
+async fn one_request_however_it_is_named() {
+    let scaler = |number: usize, owners: Value| {
+        object(json!({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": format!("scaler-{number}"), "namespace": "default", "uid": uid(number), "ownerReferences": owners},
+            "spec": {"maxReplicas": 2, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+        }))
+    };
+    let node =
+        object(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node", "uid": uid(1)}}));
+    let node_reference = json!({"apiVersion": "v1", "kind": "Node", "name": "node", "uid": uid(1)});
+    let volume = object(json!({
+        "apiVersion": "v1", "kind": "PersistentVolume",
+        "metadata": {"name": "volume", "uid": uid(2), "ownerReferences": [node_reference]},
+    }));
+    let (cluster, client) = cluster(vec![node, volume, scaler(3, json!([]))]).await;
+    let by = |version: &str| json!({"apiVersion": format!("autoscaling/{version}"), "kind": "HorizontalPodAutoscaler", "name": "scaler-3", "uid": uid(3)});
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "name": "volume", "uid": uid(2)});
+    // From a namespace and from none; by one version and by another.
+    let start = scaler(4, json!([node_reference, volume, by("v1"), by("v2")]));
+    let (names, errors) = walk(&start, &Kinds::new(client)).await;
+    assert_eq!(
+        names,
+        ["HorizontalPodAutoscaler/scaler-3", "Node/node", "PersistentVolume/volume"],
+        "{errors:?}"
+    );
+    assert_eq!((reads(&cluster), errors.len()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_that_do_not_come() {
+    let (cluster, client) = cluster(vec![map(0, &[])]).await;
+    cluster.faults().add(Calls::any().path("/apis"), Fault::hang());
+    let error = map(1, &[0]).controller_of(&Kinds::new(client.clone())).await.unwrap_err();
+    assert_eq!(error.to_string(), "discovery: no whole answer within 60s");
+    OwnerGraph::builder(client).load().await.unwrap_err();
 }
 
 #[tokio::test]

@@ -15,6 +15,20 @@ use crate::owners::{
     node::{Node, Presence, Uid},
 };
 
+/// What is said to be somewhere.
+struct Identity {
+    kind: Arc<Kind>,
+    namespace: Option<Arc<str>>,
+    name: Box<str>,
+}
+
+impl Identity {
+    fn key(&self) -> (&str, &str, Option<&str>, &str) {
+        let resource = &self.kind.resource;
+        (&resource.api_version, &resource.kind, self.namespace.as_deref(), &self.name)
+    }
+}
+
 impl Joiner {
     /// The server serves other kinds: what is not there may be of another kind, or elsewhere, than it was taken for.
     pub(in crate::owners) fn serve(&mut self, catalog: Arc<Catalog>) {
@@ -118,6 +132,15 @@ impl Joiner {
         }
     }
 
+    /// Whether what is known of an object is still said: that it is gone, if it is.
+    fn is_known(&mut self, index: NodeIndex) -> bool {
+        let presence = self.graph.node(index).map(|node| node.presence);
+        presence != Some(Presence::Gone)
+            || self.said_of(index).into_iter().any(|(edge, by)| {
+                self.claim(edge, by, index).is_some_and(|claim| self.judgement(&claim, index).is_gone)
+            })
+    }
+
     fn judgement(&self, claim: &Claim, index: NodeIndex) -> Judgement {
         #[cfg(test)]
         self.judgements.set(self.judgements.get() + 1);
@@ -126,7 +149,7 @@ impl Joiner {
         };
         let is_it = node.presence == Presence::Listed && !(claim.edge.is_by_uid && claim.uid.is_empty());
         if is_it {
-            return Judgement { flaw: of.judge(claim, node), is_gone: false };
+            return Judgement { flaw: self.types.judge(claim, node), is_gone: false };
         }
         let (namespace, resource) = (of.namespace(claim), &of.kind.resource);
         let at = (&*resource.group, &*resource.kind, namespace.as_deref(), &*claim.name);
@@ -202,20 +225,28 @@ impl Joiner {
             return;
         }
         let claims = self.claims_of(index);
-        let said = claims.iter().filter_map(|(_, claim)| Some((self.types.get(claim.of)?, claim)));
-        let said = said.map(|(of, claim)| (&of.kind, of.namespace(claim), &*claim.name));
-        let first = said.min_by(|one, other| {
-            let key = |(kind, namespace, name): &(&Arc<Kind>, Option<Arc<str>>, &str)| {
-                let resource = &kind.resource;
-                (resource.api_version.clone(), resource.kind.clone(), namespace.clone(), (*name).to_owned())
-            };
-            key(one).cmp(&key(other))
-        });
-        let (Some((kind, namespace, name)), Some(node)) = (first, self.graph.node(index)) else { return };
-        if (kind, &namespace, name) != (&node.kind, &node.namespace, &*node.name) {
-            let node = Node { kind: kind.clone(), namespace, name: name.into(), ..node.clone() };
+        let identities = claims.iter().filter_map(|(_, claim)| self.identity(claim));
+        let first = identities.min_by(|one, other| one.key().cmp(&other.key()));
+        let (Some(Identity { kind, namespace, name }), Some(node)) = (first, self.graph.node(index)) else {
+            return;
+        };
+        if (&kind, &namespace, &name) != (&node.kind, &node.namespace, &node.name) {
+            let node = Node { kind, namespace, name, ..node.clone() };
             self.restate(index, node);
         }
+    }
+
+    /// Whether one thing that is said of what is not there comes before what it is known as.
+    pub(super) fn is_identified_by(&self, index: NodeIndex, claim: &Claim) -> bool {
+        let (Some(node), Some(said)) = (self.graph.node(index), self.identity(claim)) else { return false };
+        let known =
+            Identity { kind: node.kind.clone(), namespace: node.namespace.clone(), name: node.name.clone() };
+        said.key() < known.key()
+    }
+
+    fn identity(&self, claim: &Claim) -> Option<Identity> {
+        let of = self.types.get(claim.of)?;
+        Some(Identity { kind: of.kind.clone(), namespace: of.namespace(claim), name: claim.name.clone() })
     }
 
     /// Puts another node in the place of one; what is said of it stays what it is.
@@ -255,8 +286,10 @@ impl Joiner {
             return;
         }
         let is_said = |(edge, _)| self.conflicts.get(edge).is_none();
-        if was_conflict || !self.speech_of(index).any(is_said) {
+        if !self.speech_of(index).any(is_said) {
             self.identify(index);
+            self.judge(index);
+        } else if was_conflict && !self.is_known(index) {
             self.judge(index);
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Joiner {
     is_settled: bool,
     /// What has changed since then.
     pub(super) changes: VecDeque<Change>,
+    /// Kinds that have served as well what has left with another one.
+    uncovered: Vec<Arc<Kind>>,
     /// How often a claim has been judged.
     #[cfg(test)]
     judgements: std::cell::Cell<usize>,
@@ -98,6 +100,11 @@ impl Joiner {
         self.types.unlist(kind)
     }
 
+    /// Kinds that have served as well what has left with another one since this was last asked: they may still have it.
+    pub(super) fn take_uncovered(&mut self) -> Vec<Arc<Kind>> {
+        std::mem::take(&mut self.uncovered)
+    }
+
     /// An object is gone, as the server says.
     pub(super) fn delete(&mut self, kind: &Arc<Kind>, object: Metadata<'_>) {
         let node = self.node(kind, object);
@@ -112,6 +119,9 @@ impl Joiner {
         let is_of_kind = |node: &Node| node.presence == Presence::Listed && node.kind.is_same(kind);
         let gone = graph.node_indices().filter(|index| self.graph.node(*index).is_some_and(is_of_kind));
         let gone: Vec<_> = gone.filter(|index| is_gone(*index)).collect();
+        if !gone.is_empty() {
+            self.uncovered.extend(self.types.copies_of(kind).cloned());
+        }
         // The newest edges of a node are the first to be found.
         for index in gone.into_iter().rev() {
             self.leave(index);
@@ -132,6 +142,9 @@ impl Joiner {
                 return index;
             }
             // The same object, served by two groups: it is always that of the first.
+            if self.types.copy(&its, kind) && self.is_settled {
+                self.judge_all();
+            }
             if order(&its) < order(kind) {
                 return index;
             }
@@ -284,11 +297,11 @@ impl Joiner {
                 let (from, to) = if weight.is_said_by_target() { (other, index) } else { (index, other) };
                 self.graph.connect(from, to, weight)
             });
-            if let Some(claim) = claim
-                && self.remember(edge, other, claim)
-                && !self.graph.is_listed(other)
-            {
-                unclear.push(other);
+            let Some(claim) = claim else { continue };
+            let is_said = self.conflicts.get(edge).is_some_and(|known| known.is_same(&claim));
+            if !is_said && self.remember(edge, other, claim.clone()) && !self.graph.is_listed(other) {
+                // Nothing is said any more by an edge that says something else now.
+                unclear.push((other, known.is_none().then_some(claim)));
             }
         }
         let over =
@@ -302,9 +315,12 @@ impl Joiner {
                 self.withdrawn(other, was_conflict);
             }
         }
-        for other in unclear {
-            self.identify(other);
-            self.judge(other);
+        for (other, claim) in unclear {
+            let is_another = claim.is_none_or(|claim| self.is_identified_by(other, &claim));
+            if is_another {
+                self.identify(other);
+                self.judge(other);
+            }
         }
         if let (Some(namespace), Some(labels)) = (&namespace, said.labels) {
             let by = self.selection.pod(namespace, index, labels);

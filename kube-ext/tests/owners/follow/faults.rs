@@ -261,6 +261,31 @@ async fn what_may_be_listed_in_one_namespace_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_fails_in_the_only_namespace_stays() {
+    let rule = Rule::verbs(["list", "watch"]).resources(["configmaps"]).namespace("default");
+    let cluster = FakeCluster::builder()
+        .objects([map(0, &[]), map(1, &[0])])
+        .user("one", [rule])
+        .start()
+        .await
+        .unwrap();
+    let builder = || OwnerGraph::builder(cluster.client_as("one").unwrap()).kinds(["configmaps"]);
+    // Refused, and then it fails: that is a gap, and no reason to forget what is known.
+    cluster.faults().add(lists().namespace("default").nth(2), Fault::internal_error("it broke"));
+    let mut follower = Follower::new(builder()).await;
+    assert_eq!(follower.told.len(), 2);
+    cluster.faults().add(watches().first(1), Fault::expired());
+    cluster.faults().restart();
+    follower.until_gap("it broke").await;
+    follower.until_gap("configmaps: not listed but for namespace default: ").await;
+    assert_eq!(follower.sorted_changes(), [""; 0]);
+    // Refused there as well, it says so of all of them.
+    cluster.faults().add(lists().namespace("default"), Fault::forbidden());
+    let graph = builder().load().await.unwrap();
+    assert!(graph.gaps()[0].to_string().contains("at the cluster scope"), "{:?}", graph.gaps());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_watched_is_listed_again() {
     // By the verbs of its kind, or because the server says so.
     let status = object(json!({"apiVersion": "v1", "kind": "ComponentStatus", "metadata": {"name": "one"}}));

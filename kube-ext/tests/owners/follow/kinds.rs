@@ -7,7 +7,7 @@ use kube::{
     client::Body,
 };
 use kube_ext::{
-    fake::FakeCluster,
+    fake::{Calls, FakeCluster, Fault},
     owners::{Builder, Flaw, OwnerGraph, Presence},
 };
 use serde_json::{Value, json};
@@ -180,4 +180,25 @@ async fn a_group_whose_server_does_not_answer_leaves_until_it_does() {
     stale.send_replace(false);
     follower.until_no_gaps().await;
     follower.until("as before", |graph| picture(graph) == before).await;
+}
+
+/// What two groups serve is there as long as one of them does.
+#[tokio::test(start_paused = true)]
+async fn what_another_group_serves_as_well_stays() {
+    let event = super::super::object(json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "one", "namespace": "default", "uid": super::super::uid(9)},
+        "involvedObject": {"kind": "ConfigMap", "name": "map-0", "namespace": "default"},
+    }));
+    let (cluster, client) = cluster(vec![event]).await;
+    let builder = || OwnerGraph::builder(client.clone()).kinds(["events", "events.events.k8s.io"]);
+    let mut follower = Follower::new(builder()).await;
+    assert_eq!(follower.told.len(), 1);
+    let of_core = Calls::any().resource("events").group("");
+    cluster.faults().add(of_core.clone(), Fault::forbidden());
+    cluster.faults().restart();
+    follower.until_there("events.events.k8s.io", "one").await;
+    assert_eq!(follower.sorted_changes(), ["+ events.events.k8s.io default/one", "- events default/one"]);
+    cluster.faults().clear();
+    follower.until_no_gaps().await;
+    follower.until_equal(builder()).await;
 }
