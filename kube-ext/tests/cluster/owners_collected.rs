@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use k8s_openapi::api::{
-    core::v1::{ConfigMap, Secret},
-    rbac::v1::ClusterRole,
+use k8s_openapi::{
+    api::{
+        core::v1::{ConfigMap, Secret},
+        rbac::v1::ClusterRole,
+    },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, ResourceExt as _,
@@ -21,10 +24,23 @@ const CHILDREN: usize = 120;
 const PATIENCE: Duration = Duration::from_secs(180);
 const HELD: &str = "kube-ext.local/held";
 
+const OTHER_MAPS: &str = "configmaps.collected.kube-ext.example";
+
+fn other_maps() -> CustomResourceDefinition {
+    serde_json::from_value(json!({
+        "metadata": {"name": OTHER_MAPS},
+        "spec": {
+            "group": "collected.kube-ext.example", "scope": "Namespaced", "names": {"plural": "configmaps", "kind": "ConfigMap"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+        },
+    }))
+    .unwrap()
+}
+
 /// What can be said of an owner, right or wrong.
 struct Words {
     uids: Vec<String>,
-    kinds: [(&'static str, &'static str); 5],
+    kinds: [(&'static str, &'static str); 6],
     names: [String; 5],
 }
 
@@ -100,6 +116,22 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
         params: ListParams::default().labels_from(&selector),
     };
 
+    let crds = Api::<CustomResourceDefinition>::all(client.clone());
+    let _ = crds.delete(OTHER_MAPS, &DeleteParams::default()).await;
+    let other_maps = timeout(PATIENCE, async {
+        loop {
+            match crds.create(&create, &other_maps()).await {
+                Ok(crd) => break crd,
+                // The one before is still on its way.
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    sleep(Duration::from_millis(200)).await
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    });
+    let other_maps = other_maps.await.unwrap();
+
     let plain = |name: &str| json!({"name": name, "labels": {"run": run}});
     let map = maps.create(&create, &object(&plain("map"))).await.unwrap();
     let secrets = Api::<Secret>::namespaced(client.clone(), &here.name);
@@ -119,6 +151,8 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
             ("rbac.authorization.k8s.io/v1", "ClusterRole"),
             ("v1", "ConfigMap"),
             ("v1", "Nothing"),
+            // Another kind of that name, which has no objects.
+            ("collected.kube-ext.example/v1", "ConfigMap"),
         ],
         names: ["map".to_owned(), "secret".to_owned(), role_name, "away".to_owned(), "none".to_owned()],
     };
@@ -151,9 +185,13 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
         object["kind"] = kind.into();
         serde_json::from_value::<DynamicObject>(object).unwrap()
     });
-    let still = FakeCluster::builder().objects(objects).start().await.unwrap();
+    let still = FakeCluster::builder().start().await.unwrap();
+    still.apply(&other_maps).unwrap();
+    for object in objects {
+        still.apply(&object).unwrap();
+    }
     let builder = OwnerGraph::builder(still.client().unwrap());
-    let graph = builder.kinds(["configmaps", "secrets", "clusterroles"]).load().await.unwrap();
+    let graph = builder.kinds(["configmaps", "secrets", "clusterroles", OTHER_MAPS]).load().await.unwrap();
     let orphans: BTreeSet<_> =
         graph.orphans().into_iter().map(|index| graph[index].name().to_owned()).collect();
     assert!((10..CHILDREN - 10).contains(&orphans.len()), "{}", orphans.len());
@@ -174,6 +212,7 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
     let mut deleting = of_run.deleting().await;
     deleting.remove(&last);
     of_run.release().await;
+    crds.delete(OTHER_MAPS, &DeleteParams::default()).await.unwrap();
     elsewhere.delete().await;
     here.delete().await;
     let why = |name: &String| {
