@@ -272,6 +272,7 @@ fn measure(pods: &[String], runtime: &Runtime, figures: &mut Figures) -> Result<
             peak_resident_bytes: peak,
             ingest_us: direct.ingest_us,
             get_us: direct.get_us,
+            update_us: Some(direct.update_us),
         });
     }
     Ok(())

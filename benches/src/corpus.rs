@@ -32,6 +32,28 @@ struct Metadata<'a> {
     namespace: Option<Cow<'a, str>>,
 }
 
+/// What an update changes, where it is in the text.
+#[derive(Deserialize)]
+struct Changing<'a> {
+    #[serde(borrow)]
+    metadata: Versioned<'a>,
+    #[serde(borrow, default)]
+    status: Phased<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Versioned<'a> {
+    #[serde(borrow)]
+    resource_version: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Phased<'a> {
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+}
+
 /// The metadata of an object in the order in which a server writes it, which is that of the fields in Go.
 const ORDER: [&str; 10] = [
     "name",
@@ -122,20 +144,40 @@ fn name(line: &str) -> Result<(Option<String>, String)> {
 fn renamed(line: &str, copy: usize, seed: usize) -> Result<String> {
     let metadata = serde_json::from_str::<Object<'_>>(line)?.metadata;
     let Metadata { name, uid, .. } = serde_json::from_str(metadata.get())?;
-    // Both are slices of the line.
-    let at = |value: &RawValue| value.get().as_ptr().addr() - line.as_ptr().addr();
     let longer = name.get().strip_suffix('"').ok_or("a name that is no string")?;
-    let mut changes = vec![(at(name), name.get().len(), format!("{longer}-{copy}\""))];
+    let mut changes = vec![(name, format!("{longer}-{copy}\""))];
     if let Some(uid) = uid {
         let other = pods::uid(&mut (u64::MAX - seed as u64 * 1000));
-        changes.push((at(uid), uid.get().len(), format!("\"{other}\"")));
+        changes.push((uid, format!("\"{other}\"")));
     }
+    Ok(replaced(line, &changes))
+}
+
+/// The same object of another version, and, if it says a phase, in another one.
+///
+/// # Errors
+/// If it is no object, or has no version.
+pub fn updated(line: &str, version: usize) -> Result<String> {
+    let Changing { metadata, status } = serde_json::from_str(line)?;
+    let old = metadata.resource_version.ok_or("an object without a resourceVersion")?;
+    let mut changes = vec![(old, format!("\"{version}\""))];
+    if let Some(phase) = status.phase {
+        let other = if phase.get() == "\"Failed\"" { "\"Running\"" } else { "\"Failed\"" };
+        changes.push((phase, other.to_owned()));
+    }
+    Ok(replaced(line, &changes))
+}
+
+/// A line with other values in it; the old ones are slices of it.
+fn replaced(line: &str, changes: &[(&RawValue, String)]) -> String {
+    let at = |value: &RawValue| value.get().as_ptr().addr() - line.as_ptr().addr();
+    let mut changes: Vec<_> = changes.iter().map(|(old, new)| (at(old), old.get().len(), new)).collect();
     changes.sort_unstable();
     let mut object = line.to_owned();
-    for (start, len, text) in changes.iter().rev() {
-        object.replace_range(*start..start + len, text);
+    for (start, len, text) in changes.into_iter().rev() {
+        object.replace_range(start..start + len, text);
     }
-    Ok(object)
+    object
 }
 
 #[cfg(test)]
@@ -170,6 +212,17 @@ mod tests {
             assert_eq!(value["metadata"]["name"].take(), format!("x-{copy}"));
         }
         assert_ne!(all[1], all[2]);
+    }
+
+    #[test]
+    fn an_update_has_another_version_and_phase_and_nothing_else() {
+        let line = r#"{"status": {"a": {"phase": "x"}, "phase": "Running"}, "metadata": {"name": "x", "resourceVersion": "12"}}"#;
+        let changed = updated(line, 1234).unwrap();
+        assert_eq!(changed, line.replace("\"Running\"", "\"Failed\"").replace("\"12\"", "\"1234\""));
+        assert_eq!(updated(&changed, 12).unwrap(), line);
+        let metadata = r#"{"metadata": {"resourceVersion": "1"}}"#;
+        assert_eq!(updated(metadata, 2).unwrap(), r#"{"metadata": {"resourceVersion": "2"}}"#);
+        assert!(updated(r#"{"metadata": {"name": "x"}}"#, 2).is_err());
     }
 
     #[test]

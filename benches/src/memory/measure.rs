@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader, Seek as _},
+    io::{BufRead as _, BufReader, Seek as _, SeekFrom},
     path::Path,
     sync::{
         Arc,
@@ -32,12 +32,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{io::AsyncBufReadExt as _, time::sleep};
 
 use super::keepers::{Keeper, Object, PodRow};
-use crate::process::{float, median, peak_of, resident_of};
+use crate::{
+    corpus,
+    process::{float, median, peak_of, resident_of},
+};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// So many objects are asked for, each once.
 const GETS: usize = 2000;
+/// So many objects change, each once.
+const UPDATES: usize = 2000;
 /// How long connections have to let go of what they do not need any more.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -52,6 +57,8 @@ pub struct Direct {
     pub ingest_us: f64,
     /// The median.
     pub get_us: f64,
+    /// For an object that has changed.
+    pub update_us: f64,
 }
 
 /// What one tells that fills it from a server, when it is ready.
@@ -203,7 +210,46 @@ fn fill<S: Keeper>(file: &Path, live: fn() -> usize, prepare: fn(&mut S::Object)
         resident: resident.saturating_sub(resident_before) * 1024 / objects,
         ingest_us: took.as_secs_f64() * 1e6 / float(objects),
         get_us: median(times),
+        update_us: update::<S>(&store, &mut writer, &mut file, prepare)?,
     })
+}
+
+/// Changes objects that are in the store, in random order; the processor time for one.
+fn update<S: Keeper>(
+    store: &S,
+    writer: &mut S::Writer,
+    file: &mut BufReader<File>,
+    prepare: fn(&mut S::Object),
+) -> Result<f64> {
+    let (mut lines, mut at, mut text) = (Vec::new(), 0, String::with_capacity(1 << 20));
+    file.rewind()?;
+    loop {
+        let len = file.read_line(&mut text)?;
+        if len == 0 {
+            break;
+        }
+        lines.push(at);
+        at += len as u64;
+        text.clear();
+    }
+    fastrand::Rng::with_seed(1).shuffle(&mut lines);
+    lines.truncate(UPDATES);
+    let (mut took, count) = (Duration::ZERO, store.count());
+    for (number, line) in lines.iter().enumerate() {
+        file.seek(SeekFrom::Start(*line))?;
+        text.clear();
+        file.read_line(&mut text)?;
+        let changed = corpus::updated(&text, 900_000_000 + number)?;
+        let start = processor_time(ClockId::ThreadCPUTime);
+        let mut object = serde_json::from_str(&changed)?;
+        prepare(&mut object);
+        S::apply(writer, Event::Apply(object))?;
+        took += processor_time(ClockId::ThreadCPUTime).saturating_sub(start);
+    }
+    if store.count() != count {
+        return Err(format!("{} of {count}", store.count()).into());
+    }
+    Ok(took.as_secs_f64() * 1e6 / float(lines.len() as u64))
 }
 
 /// Follows a stream of events into a store, and tries again what goes wrong.

@@ -34,6 +34,9 @@ pub struct Entry {
     pub ingest_us: f64,
     /// The median of gets of objects that nobody has asked for before.
     pub get_us: f64,
+    /// Processor time to read an object that has changed a little and put it in the place of the old one; in random order. Older figures have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_us: Option<f64>,
 }
 
 /// What a process takes that fills a store from a server; not in the JSON that others read.

@@ -13,6 +13,11 @@ const MARKS: [&str; 2] = ["<!-- figures -->\n", "<!-- end of figures -->\n"];
 pub fn tables(figures: &Figures) -> String {
     let mut text = String::new();
     text += &in_memory(figures);
+    let updates = updates(figures);
+    if !updates.is_empty() {
+        text += "\nProcessor time for an object that has changed, when all are there:\n\n";
+        text += &updates;
+    }
     text += "\nFilled from a server; bytes for each object, and processor and other time until the store is ready:\n\n";
     text += &from_server(figures);
     let goals = goals(figures);
@@ -81,6 +86,20 @@ fn in_memory(figures: &Figures) -> String {
     text
 }
 
+/// Nothing, if it was not measured.
+fn updates(figures: &Figures) -> String {
+    let mut text = String::new();
+    for entry in &figures.entries {
+        let Some(update) = entry.update_us else { continue };
+        if text.is_empty() {
+            text += "| store | objects | changed, µs each |\n| --- | --- | --- |\n";
+        }
+        let _ =
+            writeln!(text, "| `{}` | {} | {} |", entry.store, grouped(entry.objects as u64), short(update));
+    }
+    text
+}
+
 fn from_server(figures: &Figures) -> String {
     let mut text =
         "| store | objects | at rest | most in the first list | most in the next | of rest | processor s | s |\n\
@@ -144,5 +163,41 @@ fn goals(figures: &Figures) -> String {
         rows
     } else {
         format!("| what | goal | measured | met |\n| --- | --- | --- | --- |\n{rows}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_are_shown_where_they_were_measured() {
+        let entry = |store: &str, update_us| Entry {
+            store: store.to_owned(),
+            objects: 10_000,
+            json_bytes_per_object: 1,
+            live_bytes_per_object: 1,
+            resident_bytes_per_object: 1,
+            peak_resident_bytes: 1,
+            ingest_us: 1.0,
+            get_us: 1.0,
+            update_us,
+        };
+        let figures = |entries| Figures { entries, watched: Vec::new() };
+        assert_eq!(updates(&figures(vec![entry("slim", None)])), "");
+        assert!(!tables(&figures(vec![entry("slim", None)])).contains("changed"));
+        let both = figures(vec![entry("slim", Some(20.04)), entry("row", None)]);
+        let table =
+            "| store | objects | changed, µs each |\n| --- | --- | --- |\n| `slim` | 10,000 | 20.0 |\n";
+        assert_eq!(updates(&both), table);
+        assert!(tables(&both).contains(table));
+    }
+
+    /// Keys that others read, with and without the one that is new.
+    #[test]
+    fn figures_without_updates_stay_as_they_are() {
+        let text = r#"{"store":"slim","objects":1,"json_bytes_per_object":1,"live_bytes_per_object":1,"resident_bytes_per_object":1,"peak_resident_bytes":1,"ingest_us":1.0,"get_us":1.0}"#;
+        let entry: Entry = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&entry).unwrap(), text);
     }
 }

@@ -1,4 +1,6 @@
 //! Thousands of pods in three stores at once, while each one's connection is cut a hundred times, and pods come, change and go.
+//!
+//! Most of them have an owner, and are like its other pods, as those of a ReplicaSet are: the packed store keeps them beside each other.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +13,13 @@ use std::{
 };
 
 use fastrand::Rng;
-use futures::{StreamExt as _, future};
-use k8s_openapi::api::core::v1::Pod;
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Pod},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
 use kube::{
-    Api, Client, Config, ResourceExt as _,
+    Api, Client, Config, Resource as _, ResourceExt as _,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::ApiResource,
     runtime::{
@@ -41,7 +46,7 @@ use crate::{
     cluster::Cluster,
     cut_proxy::{CutProxy, until},
     generate,
-    support::TestNamespace,
+    support::{CONCURRENCY, TestNamespace},
 };
 
 /// How many pods; `KUBE_EXT_TEST_PODS` asks for more.
@@ -52,6 +57,8 @@ const CUTS: usize = 100;
 const EXPIRED: usize = 40;
 /// So many pods stay as they are.
 const FIXED: usize = 20;
+/// So many pods have the same owner.
+const SIBLINGS: u64 = 10;
 /// So many write at once.
 const WRITERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -180,8 +187,39 @@ impl Stores {
     }
 }
 
+/// Maps to be the owners of pods: a controller collects what belongs to somebody that is not there, or whose uid is another.
+async fn owners(client: &Client, namespace: &str, count: u64) -> Vec<OwnerReference> {
+    let api = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+    let create = async |number| {
+        let map = json!({"metadata": {"name": format!("owner-{number}")}});
+        let map = api.create(&PostParams::default(), &serde_json::from_value(map).unwrap()).await?;
+        Ok::<_, kube::Error>(map.controller_owner_ref(&()).unwrap())
+    };
+    stream::iter(0..count).map(create).buffered(CONCURRENCY).try_collect().await.unwrap()
+}
+
+/// A pod to create, its status, and whether it is to be deleted then. Most have an owner, and of those most are like the others of it.
+fn pod(number: u64, owners: &[OwnerReference]) -> (Pod, Value, bool) {
+    let (group, place) = (number / SIBLINGS, number % SIBLINGS);
+    let owner = owners.get(usize::try_from(group).unwrap()).filter(|_| place > 0).cloned();
+    let own = generate::pod(number);
+    let name = own.0.metadata.name.clone();
+    let (mut pod, status, terminates) = if owner.is_some() && place > 2 { generate::pod(group) } else { own };
+    pod.metadata.name = name;
+    pod.metadata.owner_references = owner.map(|owner| vec![owner]);
+    // A controller would collect those of nodes that do not exist.
+    pod.spec.as_mut().unwrap().node_name = None;
+    (pod, status, terminates)
+}
+
 /// Writes at random to pods of these names, until it is over.
-async fn write(api: Api<Pod>, names: Vec<(String, Pod)>, seed: u64, is_over: &AtomicBool) -> usize {
+async fn write(
+    api: Api<Pod>,
+    names: Vec<(String, Pod)>,
+    owners: &[OwnerReference],
+    seed: u64,
+    is_over: &AtomicBool,
+) -> usize {
     let (mut rng, mut writes) = (Rng::with_seed(seed), 0);
     while !is_over.load(Ordering::SeqCst) {
         let (name, pod) = &names[rng.usize(..names.len())];
@@ -191,6 +229,10 @@ async fn write(api: Api<Pod>, names: Vec<(String, Pod)>, seed: u64, is_over: &At
                 json!({"metadata": {"labels": {"round": null}, "annotations": {"note": "\u{1f980} \"\\\n".repeat(rng.usize(..20))}}})
             }
             5 => json!({"metadata": {"finalizers": null}}),
+            // It goes to another owner, or to none.
+            6 => {
+                json!({"metadata": {"ownerReferences": rng.choice(owners).filter(|_| rng.bool()).map(|it| [it])}})
+            }
             _ => Value::Null,
         };
         let params = PatchParams::default();
@@ -277,14 +319,8 @@ async fn stores_survive_a_hundred_cuts() {
     let cluster = Cluster::connect().await;
     let namespace = TestNamespace::create(&cluster.client, "many").await;
     let begun = Instant::now();
-    let pods: Vec<_> = (0..count)
-        .map(|seed| {
-            let (mut pod, status, terminates) = generate::pod(seed);
-            // A controller would collect those of nodes that do not exist.
-            pod.spec.as_mut().unwrap().node_name = None;
-            (pod, status, terminates)
-        })
-        .collect();
+    let owners = owners(&cluster.client, &namespace.name, count.div_ceil(SIBLINGS)).await;
+    let pods: Vec<_> = (0..count).map(|number| pod(number, &owners)).collect();
     let names: Vec<_> = pods.iter().map(|(pod, ..)| (pod.name_any(), pod.clone())).collect();
     namespace.write(pods).await;
     println!("{count} pods written in {:.1?}", begun.elapsed());
@@ -299,7 +335,7 @@ async fn stores_survive_a_hundred_cuts() {
     let fixed: Vec<_> = names.iter().take(FIXED).map(reference).collect();
     let writing = future::join_all((0..WRITERS).map(|number| {
         let own = names.iter().skip(FIXED + number).step_by(WRITERS).cloned().collect();
-        write(namespace.pods(), own, number as u64, &is_over)
+        write(namespace.pods(), own, &owners, number as u64, &is_over)
     }));
     let cutting = async {
         let cut = timeout(PATIENCE, stores.cut()).await;

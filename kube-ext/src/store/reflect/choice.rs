@@ -17,7 +17,7 @@ pub(super) struct Choice {
     is_paged: bool,
     /// Only until a list was whole.
     is_paged_once: bool,
-    /// How many streamed lists in a row went on for as long as they could, without an end.
+    /// How many streamed lists in a row went on for as long as they could, without an end, or with one that says no version.
     endless: u32,
     /// How many of them in a row broke off.
     broken: u32,
@@ -56,10 +56,10 @@ impl Choice {
     /// A streamed list was not whole, after so long.
     ///
     /// A server that knows nothing of it may take it for a watch, and never tell the end of the list: there is silence, or it ends when its time is
-    /// over. One that ends sooner looks like a connection that is cut, but may be one that something in between does not let live as long.
+    /// over. An end from which no watch can go on is none either. One that ends sooner looks like a connection that is cut, but may be one that something in between does not let live as long.
     pub(super) fn broke_off(&mut self, cause: &Cause, after: Duration) {
         match cause {
-            Cause::Silent(_) => self.endless = self.endless.saturating_add(1),
+            Cause::Silent(_) | Cause::NoVersion => self.endless = self.endless.saturating_add(1),
             Cause::Broken if after.as_secs() >= TIMEOUT.into() => {
                 self.endless = self.endless.saturating_add(1);
             }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn pages_once_or_for_good() {
         let over = Duration::from_secs(TIMEOUT.into());
-        for (cause, after) in [(Cause::Silent(SOON), SOON), (Cause::Broken, over)] {
+        for (cause, after) in [(Cause::Silent(SOON), SOON), (Cause::NoVersion, SOON), (Cause::Broken, over)] {
             let mut choice = auto();
             choice.broke_off(&cause, after);
             assert!(!choice.is_streamed());

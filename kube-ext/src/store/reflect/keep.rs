@@ -90,6 +90,9 @@ pub trait Keep: Send + 'static {
 
 /// What [`reflect`](super::reflect()) takes: all that is [`Keep`], and kube's `Writer`.
 ///
+/// A `Writer` that others subscribe to, which kube makes with `Writer::new_shared` or `store_shared` (its feature `unstable-runtime-subscribe`),
+/// fills its store here, but **its subscribers hear nothing**: see [`KeepStore`].
+///
 /// ```
 /// use k8s_openapi::api::core::v1::Pod;
 /// use kube::runtime::reflector::store::Writer;
@@ -141,6 +144,11 @@ where
 /// [`relist`](crate::store::WatchEventsExt::relist) has them: each object takes the place of the old one, and there is no second copy of all.
 ///
 /// It keeps all that the API server can send. An object without a name, on which kube's writer panics, is an error.
+///
+/// # Subscribers
+/// Those that have subscribed to a shared `Writer` (`Writer::new_shared`, `store_shared`) are told of nothing, and there is no error: only kube's own
+/// `reflector` can tell them. For such a writer use that, with [`relist`](crate::store::WatchEventsExt::relist) before it:
+/// `reflector(writer, events.relist(store))`, where `events` are those of kube's `watcher`.
 ///
 /// ```
 /// use k8s_openapi::api::core::v1::ConfigMap;

@@ -54,8 +54,9 @@ pub enum Lists {
     /// or 400 about `sendInitialEvents` or `resourceVersionMatch`), which is no error.
     ///
     /// A server may know nothing of them without saying so. If it says nothing for 30 seconds in the middle of one, or ends it after 290 seconds
-    /// without having told its end, or if two in a row break off, that is an error, and the next list is in pages. Lists are streamed again after one
-    /// that was whole, unless it was twice in a row that one fell silent or went on to the 290 seconds.
+    /// without having told its end, or tells its end without a `resourceVersion`, or if two in a row break off, that is an error, and the next list is
+    /// in pages. Lists are streamed again after one that was whole, unless it was twice in a row that one fell silent, went on to the 290 seconds, or had
+    /// no version.
     #[default]
     Auto,
     /// Page by page, and then a watch.

@@ -142,8 +142,7 @@ where
             }
             params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
             if params.continue_token.is_none() {
-                let version = page.metadata.resource_version.filter(|version| !version.is_empty());
-                let version = version.ok_or_else(|| self.objects.error(Doing::List, Cause::NoVersion))?;
+                let version = self.version(page.metadata.resource_version)?;
                 self.end_list()?;
                 self.status.live(self.refused);
                 return Ok(Listed { version, events: None });
@@ -167,6 +166,7 @@ where
                 }
                 WatchEvent::Deleted(object) => drop(gone.insert(Name::of(&object), object)),
                 WatchEvent::Bookmark(mark) if mark.metadata.annotations.contains_key(END) => {
+                    let version = self.version(Some(mark.metadata.resource_version))?;
                     self.end_list()?;
                     for object in gone.into_values() {
                         self.keep(Event::Delete, object);
@@ -174,7 +174,7 @@ where
                     self.status.live(self.refused);
                     // It was asked for as long as a list may take; another one goes on from where it is.
                     let events = events.take_until(sleep(self.settings.timeout())).boxed();
-                    return Ok(Listed { version: mark.metadata.resource_version, events: Some(events) });
+                    return Ok(Listed { version, events: Some(events) });
                 }
                 WatchEvent::Bookmark(_) => {}
                 WatchEvent::Error(status) => {
@@ -274,7 +274,11 @@ where
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => (false, object),
                 WatchEvent::Deleted(object) => (true, object),
                 WatchEvent::Bookmark(mark) => {
-                    (*version, has_told) = (mark.metadata.resource_version, true);
+                    // From none the next watch would begin now, and what was deleted until then would stay.
+                    if !mark.metadata.resource_version.is_empty() {
+                        *version = mark.metadata.resource_version;
+                    }
+                    has_told = true;
                     self.delays.reset();
                     self.well(&mut is_well);
                     continue;
@@ -316,6 +320,12 @@ where
             self.status.heard();
         }
         event.map_err(|cause| self.objects.error(doing, cause))
+    }
+
+    /// What a list says that it is of.
+    fn version(&self, version: Option<String>) -> Result<String, Error> {
+        let version = version.filter(|version| !version.is_empty());
+        version.ok_or_else(|| self.objects.error(Doing::List, Cause::NoVersion))
     }
 
     fn begin_list(&mut self) -> Result<(), Error> {

@@ -9,6 +9,7 @@ mod scripted;
 mod slow;
 mod starts;
 mod stubborn;
+mod versions;
 
 use std::{
     sync::{Arc, Mutex},

@@ -59,8 +59,13 @@ impl Answer {
 
     /// A page, with a token if there are more of them.
     pub(super) fn page(names: &[&str], token: &str) -> Self {
+        Self::page_of(names, token, "1")
+    }
+
+    /// A page of this version.
+    pub(super) fn page_of(names: &[&str], token: &str, version: &str) -> Self {
         let items: Vec<_> = names.iter().map(|name| value(name)).collect();
-        let metadata = json!({"resourceVersion": "1", "continue": token});
+        let metadata = json!({"resourceVersion": version, "continue": token});
         Self::events([
             json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": metadata, "items": items}),
         ])
@@ -87,6 +92,12 @@ pub(super) fn end(version: u64) -> Value {
     let annotations = json!({"k8s.io/initial-events-end": "true"});
     let metadata = json!({"annotations": annotations, "resourceVersion": version.to_string()});
     json!({"type": "BOOKMARK", "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}})
+}
+
+/// The same, where the version is empty.
+pub(super) fn unversioned(mut event: Value) -> Value {
+    event["object"]["metadata"]["resourceVersion"] = "".into();
+    event
 }
 
 /// What was asked so far.
