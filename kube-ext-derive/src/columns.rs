@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Attribute, DeriveInput, Error, LitStr, Path, Result, Type};
+use syn::{Attribute, DeriveInput, Error, Ident, LitStr, Path, Result, Type};
 
 use crate::slim::{
     check,
@@ -87,7 +87,9 @@ fn resource(input: &DeriveInput) -> Result<(Type, Path)> {
 
 impl Column {
     fn read(attribute: &Attribute) -> Result<Self> {
-        let (mut name, mut path, mut rust, mut description, mut of_type) = (None, None, None, None, None);
+        let (mut name, mut path, mut rust, mut description) = (None, None, None, None);
+        // A word rather than a text that several columns would have, as with `WIDE`.
+        let mut of_type: Option<Ident> = None;
         let priority = u8::from(attribute.path().is_ident(WIDE));
         attribute.parse_nested_meta(|meta| {
             let text = |slot: &mut Option<LitStr>| meta.value()?.parse().map(|text| *slot = Some(text));
@@ -96,7 +98,7 @@ impl Column {
                 Some("path") => text(&mut path),
                 Some("rust") => text(&mut rust),
                 Some("description") => text(&mut description),
-                Some("type") => text(&mut of_type),
+                Some("type") => meta.value()?.parse().map(|word| of_type = Some(word)),
                 _ => Err(meta.error("a column's are `name`, `path`, `description`, `type` and `rust`")),
             }
         })?;
@@ -110,10 +112,10 @@ impl Column {
             ));
         }
         let rust = rust.map(|rust| path::same_shape(&steps, &rust)).transpose()?;
-        if let Some(of_type) = of_type.as_ref().filter(|of_type| of_type.value() != "string") {
+        if let Some(of_type) = of_type.as_ref().filter(|of_type| *of_type != "string") {
             return Err(Error::new_spanned(
                 of_type,
-                "the type of a column follows from that of its field; `type = \"string\"` shows any value as text",
+                "the type of a column follows from that of its field; `type = string` shows any value as text",
             ));
         }
         Ok(Self { name, path, steps, rust, priority, description, is_text: of_type.is_some() })

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 #[columns(of = Shirt)]
 #[column(name = "Ratio", path = "spec.ratio")]
 #[column(name = "Weight", path = "spec.weight")]
-#[column(name = "Phase", path = "spec.phase", type = "string")]
+#[column(name = "Phase", path = "spec.phase", type = string)]
 #[column(name = "Cloth", path = "spec.cloth")]
 #[column(name = "Button", path = "spec.button")]
-#[column(name = "Sizes", path = "spec.sizes", type = "string")]
-#[column(name = "Count", path = "spec.sizesCount", rust = "spec.how_many", type = "string")]
+#[column(name = "Sizes", path = "spec.sizes", type = string)]
+#[column(name = "Count", path = "spec.sizesCount", rust = "spec.how_many", type = string)]
 #[column(name = "Boxed", path = "spec.boxed")]
 struct ShirtSpec {
     ratio: f32,

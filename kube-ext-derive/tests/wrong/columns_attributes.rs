@@ -44,7 +44,7 @@ struct OtherEntry {
 }
 
 #[derive(Columns)]
-#[column(name = "Host", path = "spec.hostname", type = "integer")]
+#[column(name = "Host", path = "spec.hostname", type = integer)]
 struct OtherType {
     spec: PodSpec,
 }

@@ -33,7 +33,7 @@ use super::{Columns, cell, table};
 pub struct PrinterColumn {
     /// Its name; kubectl prints it in capitals.
     pub name: &'static str,
-    /// `string`, `integer`, `number`, `boolean` or `date`, as the type of the field or `type = "string"` says.
+    /// `string`, `integer`, `number`, `boolean` or `date`, as the type of the field or `type = string` says.
     pub of_type: &'static str,
     /// 0 for a column that is always shown; others only show in wide output.
     pub priority: u8,
@@ -104,7 +104,7 @@ impl PrinterColumn {
 /// | `bool` | `boolean` |
 /// | `Time`, `MicroTime`, `DateTime<Utc>`; the cell is an age | `date` |
 /// | `Option`, `Box` and `Arc` of these | the same |
-/// | any other, with `type = "string"` beside the path: your own enums, lists and structs | `string` |
+/// | any other, with `type = string` beside the path: your own enums, lists and structs | `string` |
 ///
 /// A server shows whatever is there in a column of strings: of an enum its name, of a list or a struct its JSON.
 ///
@@ -122,7 +122,7 @@ impl PrinterColumn {
 /// #[columns(of = Shirt)]
 /// #[column(name = "Color", path = "spec.color")]
 /// #[wide_column(name = "Size", path = "spec.size", description = "In centimetres")]
-/// #[column(name = "Fit", path = "spec.fit", type = "string")]
+/// #[column(name = "Fit", path = "spec.fit", type = string)]
 /// #[column(name = "Age", path = "metadata.creationTimestamp")]
 /// struct ShirtSpec {
 ///     color: String,
@@ -197,7 +197,7 @@ pub trait PrinterColumns: Columns + Resource<DynamicType = ()> {
 #[diagnostic::on_unimplemented(
     message = "no column can show `{Self}`",
     label = "strings, numbers, truth values, times, quantities can be shown",
-    note = "`type = \"string\"` beside the path shows any value as text"
+    note = "`type = string` beside the path shows any value as text"
 )]
 pub trait Printed {
     /// `string`, `integer`, `number`, `boolean` or `date`.

@@ -167,7 +167,7 @@ struct Parts {
     #[slim(path = "spec.volumes")]
     volumes: Option<Box<[Volume]>>,
     #[slim(path = "spec.initContainers[]")]
-    containers: Vec<Box<Container>>,
+    containers: Vec<Container>,
     #[slim(path = "spec.overhead")]
     overhead: HashMap<Interned, Quantity>,
     #[slim(path = "metadata.labels")]
