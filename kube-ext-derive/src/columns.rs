@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Attribute, DeriveInput, Error, LitStr, Path, Result, Type};
+use syn::{Attribute, DeriveInput, Error, Ident, LitStr, Path, Result, Type};
 
 use crate::slim::{
     check,
@@ -21,6 +21,8 @@ struct Column {
     rust: Option<Vec<Step>>,
     priority: u8,
     description: Option<LitStr>,
+    /// Whether it shows its value as text, of whatever type it is.
+    is_text: bool,
 }
 
 pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -86,6 +88,8 @@ fn resource(input: &DeriveInput) -> Result<(Type, Path)> {
 impl Column {
     fn read(attribute: &Attribute) -> Result<Self> {
         let (mut name, mut path, mut rust, mut description) = (None, None, None, None);
+        // A word rather than a text that several columns would have, as with `WIDE`.
+        let mut of_type: Option<Ident> = None;
         let priority = u8::from(attribute.path().is_ident(WIDE));
         attribute.parse_nested_meta(|meta| {
             let text = |slot: &mut Option<LitStr>| meta.value()?.parse().map(|text| *slot = Some(text));
@@ -94,22 +98,27 @@ impl Column {
                 Some("path") => text(&mut path),
                 Some("rust") => text(&mut rust),
                 Some("description") => text(&mut description),
-                _ => Err(meta.error("a column's are `name`, `path`, `description` and `rust`")),
+                Some("type") => meta.value()?.parse().map(|word| of_type = Some(word)),
+                _ => Err(meta.error("a column's are `name`, `path`, `description`, `type` and `rust`")),
             }
         })?;
         let missing = |what: &str| Error::new_spanned(attribute, format!("a column has a {what}"));
         let (name, path) = (name.ok_or_else(|| missing("name"))?, path.ok_or_else(|| missing("path"))?);
-        let read =
-            |text: &LitStr| path::parse(&text.value()).map_err(|message| Error::new_spanned(text, message));
-        let steps = read(&path)?;
+        let steps = path::read(&path)?;
         if steps.contains(&Step::Each) {
             return Err(Error::new_spanned(
                 &path,
                 "a column shows one value: there can be no [] in its path",
             ));
         }
-        let rust = rust.as_ref().map(read).transpose()?;
-        Ok(Self { name, path, steps, rust, priority, description })
+        let rust = rust.map(|rust| path::same_shape(&steps, &rust)).transpose()?;
+        if let Some(of_type) = of_type.as_ref().filter(|of_type| *of_type != "string") {
+            return Err(Error::new_spanned(
+                of_type,
+                "the type of a column follows from that of its field; `type = string` shows any value as text",
+            ));
+        }
+        Ok(Self { name, path, steps, rust, priority, description, is_text: of_type.is_some() })
     }
 
     fn printed(&self) -> Result<TokenStream> {
@@ -120,10 +129,15 @@ impl Column {
         let none = || quote!(__kube_ext::Option::None);
         let description =
             self.description.as_ref().map_or_else(none, |text| quote!(__kube_ext::Option::Some(#text)));
+        let of_type = if self.is_text {
+            quote_spanned!(span => __kube_ext::any_text(at))
+        } else {
+            quote_spanned!(span => __kube_ext::column_type(at.open().unbox()))
+        };
         let of_type = quote_spanned!(span => {
             let at = root;
             #way
-            __kube_ext::column_type(at.open())
+            #of_type
         });
         Ok(quote!(__kube_ext::PrinterColumn::new(#name, #of_type, &[#(#keys),*], #priority, #description)))
     }

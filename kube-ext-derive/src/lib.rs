@@ -19,9 +19,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[slim(path = "spec.nodeName")]`: what is there, by the names that the JSON has. `labels["app"]` is an entry of a map, and
 ///   `containers[]` all elements of a list, whose values the field collects.
 /// - `fold = first`, `sum`, `count`, `any` or `join` beside a path with `[]`: one value of all; `separator = ", "` is what stands between
-///   joined ones, a comma unless told otherwise.
+///   joined ones, a comma unless told otherwise. A sum stays at the end of the field's type.
 /// - `rust = "spec.fooBar"`, beside a path: the same path with the names of the Rust fields, where they do not follow from those of
-///   the JSON.
+///   the JSON. Types of `k8s-openapi` have no such fields.
 #[proc_macro_derive(Slim, attributes(slim))]
 pub fn derive_slim(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

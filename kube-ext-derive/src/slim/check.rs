@@ -20,22 +20,20 @@ pub(super) fn path(field: &Field, of: &Path) -> Result<TokenStream> {
     };
     let steps = steps(path, rust.as_deref(), span)?;
     let fits = match &field.fold {
-        Fold::One | Fold::First => {
-            let ty = inner(ty);
-            fits(ty, &quote_spanned!(span => #ty), span)
-        }
-        Fold::All => {
-            let item = arguments(ty).first().copied().unwrap_or(ty);
-            fits(item, &quote_spanned!(span => <#ty as __kube_ext::IntoIterator>::Item), span)
-        }
-        Fold::Sum => quote_spanned!(span => __kube_ext::sums::<#ty, _>(at.open());),
+        Fold::One | Fold::First => fits(ty, span),
+        Fold::All => match holds(ty) {
+            Holds::List(item) => fits(item, span),
+            _ => itself(&quote_spanned!(span => <#ty as __kube_ext::IntoIterator>::Item), span),
+        },
+        Fold::Sum => quote_spanned!(span => __kube_ext::sums::<#ty, _>(at);),
         Fold::Count => quote_spanned!(span => __kube_ext::counts::<#ty>(); let _ = at;),
-        Fold::Any => quote_spanned!(span => __kube_ext::is_any::<#ty, _>(at.open());),
-        Fold::Join(_) => quote_spanned!(span => __kube_ext::joins::<#ty, _>(at.open());),
+        Fold::Any => quote_spanned!(span => __kube_ext::is_any::<#ty, _>(at);),
+        Fold::Join(_) => quote_spanned!(span => __kube_ext::joins::<#ty, _>(at);),
     };
     Ok(quote_spanned! {span => {
         let at = root;
         #steps
+        let at = at.open().unbox();
         #fits
     }})
 }
@@ -45,8 +43,10 @@ pub(crate) fn steps(path: &[Step], rust: Option<&[Step]>, span: Span) -> Result<
     let step = |(json, name): (&Step, &Step)| {
         Ok(match (json, name) {
             (Step::Field(json), Step::Field(name)) => {
-                let name = if rust.is_some() { ident(name, span)? } else { ident(&names::rust(json), span)? };
-                let spelled = (rust.is_none() && !names::is_kubernetes(json))
+                let of_json = names::rust(json);
+                let follows = rust.is_none() || of_json == *name;
+                let name = ident(if rust.is_some() { name } else { &of_json }, span)?;
+                let spelled = (!follows || !names::is_kubernetes(json))
                     .then(|| quote_spanned!(span => __kube_ext::spelled(at.names());));
                 quote_spanned! {span =>
                     let at = at.open();
@@ -73,57 +73,66 @@ fn ident(name: &str, span: Span) -> Result<Ident> {
     Ok(ident)
 }
 
-/// That a type reads what is there. Where it is not that type itself for sure, one sentence says so if it does not.
-fn fits(known: &Type, ty: &TokenStream, span: Span) -> TokenStream {
-    if is_plain(known) {
-        quote_spanned!(span => __kube_ext::reads::<#ty, _>(at.open());)
-    } else {
-        quote_spanned!(span => __kube_ext::Pair::of::<#ty>(at.open()).fits();)
+/// That a type reads what is there. It is looked into as far as its names go: that all others read themselves can be said of types, but not of
+/// what they are made of.
+fn fits(ty: &Type, span: Span) -> TokenStream {
+    match holds(ty) {
+        Holds::Perhaps(of) => {
+            let fits = fits(of, span);
+            quote_spanned!(span => let at = at.open(); #fits)
+        }
+        Holds::One(of) => {
+            let fits = fits(of, span);
+            quote_spanned!(span => let at = at.unbox(); #fits)
+        }
+        Holds::List(of) => {
+            let fits = fits(of, span);
+            quote_spanned!(span => let at = __kube_ext::elements(at); #fits)
+        }
+        Holds::Map(key, of) => {
+            let (key, fits) = (fits(key, span), fits(of, span));
+            quote_spanned!(span => { let at = __kube_ext::keys(at); #key } let at = __kube_ext::values(at); #fits)
+        }
+        Holds::Itself => itself(&quote_spanned!(span => #ty), span),
     }
 }
 
-/// Whether it is a string, a number or a truth value, or made of such.
-fn is_plain(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    let Some(last) = path.path.segments.last() else { return false };
-    let name = last.ident.to_string();
-    let is_number =
-        name.strip_prefix(['i', 'u', 'f']).is_some_and(|bits| bits == "size" || bits.parse::<u8>().is_ok());
-    let arguments = arguments(ty);
-    let is_made_of = !arguments.is_empty() && arguments.into_iter().all(is_plain);
-    is_number || is_made_of || matches!(name.as_str(), "bool" | "String" | "str" | "Interned")
+/// That a type reads what is there, or is its type.
+fn itself(ty: &TokenStream, span: Span) -> TokenStream {
+    quote_spanned!(span => __kube_ext::fits(__kube_ext::Pair::of::<#ty>(at).compared());)
 }
 
-/// The types between the brackets of a type; of a slice, that of its elements.
-fn arguments(ty: &Type) -> Vec<&Type> {
-    let types = between(ty).map(|of| match of {
-        Type::Slice(slice) => &*slice.elem,
-        of => of,
-    });
-    types.collect()
+/// What a type holds, which its name tells.
+enum Holds<'a> {
+    Perhaps(&'a Type),
+    One(&'a Type),
+    List(&'a Type),
+    Map(&'a Type, &'a Type),
+    Itself,
 }
 
-fn between(ty: &Type) -> impl Iterator<Item = &Type> {
-    let last = if let Type::Path(path) = ty { path.path.segments.last() } else { None };
-    let arguments = match last.map(|last| &last.arguments) {
-        Some(PathArguments::AngleBracketed(arguments)) => Some(arguments.args.iter()),
-        _ => None,
+fn holds(ty: &Type) -> Holds<'_> {
+    let path = match ty {
+        Type::Group(group) => return holds(&group.elem),
+        Type::Paren(paren) => return holds(&paren.elem),
+        Type::Path(path) => path,
+        _ => return Holds::Itself,
     };
-    arguments.into_iter().flatten().filter_map(|argument| match argument {
-        GenericArgument::Type(of) => Some(of),
-        _ => None,
-    })
-}
-
-/// What is in an `Option` or a `Box`: what is not there is neither.
-fn inner(ty: &Type) -> &Type {
-    let Type::Path(path) = ty else { return ty };
-    if !path.path.segments.last().is_some_and(|last| last.ident == "Option" || last.ident == "Box") {
-        return ty;
-    }
-    match between(ty).next() {
-        // `Box<str>` is a type of its own, as `Box<[T]>` is.
-        Some(of @ Type::Path(path)) if !path.path.is_ident("str") => inner(of),
-        _ => ty,
+    let Some(last) = path.path.segments.last() else { return Holds::Itself };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Holds::Itself };
+    let types: Vec<_> = arguments
+        .args
+        .iter()
+        .filter_map(|argument| if let GenericArgument::Type(of) = argument { Some(of) } else { None })
+        .collect();
+    match (last.ident.to_string().as_str(), &*types) {
+        ("Option", [of]) => Holds::Perhaps(of),
+        ("Vec", [of]) => Holds::List(of),
+        ("Box", [Type::Slice(slice)]) => Holds::List(&slice.elem),
+        // A text has no size.
+        ("Box" | "Arc", [Type::Path(text)]) if text.path.is_ident("str") => Holds::Itself,
+        ("Box" | "Arc" | "Shared", [of]) => Holds::One(of),
+        ("BTreeMap", [key, of]) | ("HashMap", [key, of, ..]) => Holds::Map(key, of),
+        _ => Holds::Itself,
     }
 }

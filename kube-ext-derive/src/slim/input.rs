@@ -127,8 +127,8 @@ impl Field {
         match (&said.path, said.metadata) {
             (None, true) => said.no_more(false).map(|()| (of(None, Fold::One), said.labels.is_some())),
             (Some(path), false) => {
-                let steps = steps(path)?;
-                let rust = said.rust.as_ref().map(|rust| same_shape(&steps, rust)).transpose()?;
+                let steps = path::read(path)?;
+                let rust = said.rust.as_ref().map(|rust| path::same_shape(&steps, rust)).transpose()?;
                 let fold = said.fold(&steps, path)?;
                 said.no_more(true).map(|()| (of(Some((steps, rust)), fold), false))
             }
@@ -193,20 +193,5 @@ impl Said {
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn steps(path: &LitStr) -> Result<Vec<Step>> {
-    path::parse(&path.value()).map_err(|message| Error::new_spanned(path, message))
-}
-
-/// The same path by the names in Rust.
-fn same_shape(json: &[Step], rust: &LitStr) -> Result<Vec<Step>> {
-    let steps = steps(rust)?;
-    let kind = |step: &Step| std::mem::discriminant(step);
-    if steps.iter().map(kind).eq(json.iter().map(kind)) {
-        Ok(steps)
-    } else {
-        Err(Error::new_spanned(rust, "it has other steps than the path: only names may differ"))
     }
 }

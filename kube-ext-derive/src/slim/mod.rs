@@ -39,7 +39,7 @@ pub(super) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             impl #library::slim::View<#of> for #name {}
             #[allow(dead_code)]
             fn checked(root: __kube_ext::At<'_, #of>) {
-                use __kube_ext::{Fits as _, HasNames as _, Open as _};
+                use __kube_ext::{Compared as _, HasNames as _, Open as _};
                 #(#checks)*
             }
         };

@@ -1,5 +1,7 @@
 //! Paths: `status.containerStatuses[].restartCount`, `metadata.labels["app"]`.
 
+use syn::{Error, LitStr, Result};
+
 /// A step on the way into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -21,8 +23,27 @@ impl Step {
     }
 }
 
+/// The path of an attribute.
+pub(crate) fn read(path: &LitStr) -> Result<Vec<Step>> {
+    parse(&path.value()).map_err(|message| Error::new_spanned(path, message))
+}
+
+/// The same path by the names in Rust.
+pub(crate) fn same_shape(json: &[Step], rust: &LitStr) -> Result<Vec<Step>> {
+    let steps = read(rust)?;
+    let is_same = |(json, rust): (&Step, &Step)| match (json, rust) {
+        (Step::Field(_), Step::Field(_)) => true,
+        (json, rust) => json == rust,
+    };
+    if steps.len() == json.len() && json.iter().zip(&steps).all(is_same) {
+        Ok(steps)
+    } else {
+        Err(Error::new_spanned(rust, "it has other steps than the path: only names of fields may differ"))
+    }
+}
+
 /// Reads a path, or says what is wrong with it.
-pub(crate) fn parse(path: &str) -> Result<Vec<Step>, String> {
+fn parse(path: &str) -> std::result::Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     let mut rest = path;
     loop {

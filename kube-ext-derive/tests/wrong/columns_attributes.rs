@@ -31,4 +31,22 @@ struct NoColumn {
     spec: PodSpec,
 }
 
+#[derive(Columns)]
+#[column(name = "Host", path = "spec.hostname.big", rust = "spec.hostname")]
+struct OtherShape {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[column(name = "App", path = r#"metadata.labels["app"]"#, rust = r#"metadata.labels["name"]"#)]
+struct OtherEntry {
+    spec: PodSpec,
+}
+
+#[derive(Columns)]
+#[column(name = "Host", path = "spec.hostname", type = integer)]
+struct OtherType {
+    spec: PodSpec,
+}
+
 fn main() {}

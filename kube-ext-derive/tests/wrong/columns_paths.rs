@@ -9,6 +9,7 @@ use serde::Serialize;
 #[column(name = "Node", path = "spec.nodename")]
 #[column(name = "Other", path = "spec.node_name")]
 #[column(name = "Affinity", path = "spec.affinity")]
+#[column(name = "Host", path = "spec.hostName", rust = "spec.hostname")]
 struct Ship {
     metadata: ObjectMeta,
     spec: PodSpec,

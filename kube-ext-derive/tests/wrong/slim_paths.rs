@@ -18,6 +18,10 @@ struct Row {
     no_map: Option<String>,
     #[slim(path = "metadata.labels.app")]
     map_without_brackets: Option<String>,
+    #[slim(path = "status.hostIp", rust = "status.host_ip")]
+    other_capitals_with_rust: Option<String>,
+    #[slim(path = "spec.hostname", rust = "spec.node_name")]
+    field_of_another_name: Option<String>,
 }
 
 fn main() {}

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube_ext::slim::{Interned, Slim};
 
@@ -18,6 +20,14 @@ struct Row {
     no_truth: bool,
     #[slim(path = "status.containerStatuses[].state", fold = join)]
     no_joined: String,
+    #[slim(path = "spec.terminationGracePeriodSeconds")]
+    no_sign: Option<u64>,
+    #[slim(path = "spec.containers[].ports[].containerPort")]
+    narrower: Vec<u16>,
+    #[slim(path = "spec.nodeName")]
+    no_list: Vec<String>,
+    #[slim(path = "metadata.labels")]
+    no_such_map: HashMap<u32, String>,
 }
 
 fn main() {}

@@ -21,6 +21,17 @@ pub(crate) fn of_type(of_type: &str, value: &Value, now: DateTime<Utc>) -> Value
     }
 }
 
+/// A value as the server has it once it was stored, all numbers in it too.
+#[cfg(feature = "derive")]
+pub(crate) fn as_stored(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => stored(number).into(),
+        Value::Array(values) => values.iter().map(as_stored).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), as_stored(value))).collect(),
+        other => other.clone(),
+    }
+}
+
 /// A number as the server has it once it was stored: Go writes a float without a fraction as an integer, up to 1e21, and reads it as one where
 /// it has 64 bits.
 fn stored(number: &Number) -> Number {

@@ -7,7 +7,11 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{
         CustomResourceColumnDefinition, CustomResourceDefinition,
     },
-    apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
+    apimachinery::pkg::{
+        api::resource::Quantity,
+        apis::meta::v1::{MicroTime, Time},
+        util::intstr::IntOrString,
+    },
 };
 use kube::Resource;
 use serde::Serialize;
@@ -29,7 +33,7 @@ use super::{Columns, cell, table};
 pub struct PrinterColumn {
     /// Its name; kubectl prints it in capitals.
     pub name: &'static str,
-    /// `string`, `integer`, `number`, `boolean` or `date`, as the type of the field says.
+    /// `string`, `integer`, `number`, `boolean` or `date`, as the type of the field or `type = string` says.
     pub of_type: &'static str,
     /// 0 for a column that is always shown; others only show in wide output.
     pub priority: u8,
@@ -75,7 +79,7 @@ impl PrinterColumn {
     /// Its cell as kubectl prints it; empty if there is nothing of its type.
     fn cell(&self, object: &Value, now: DateTime<Utc>) -> String {
         let value = self.keys.iter().try_fold(object, |value, key| value.get(key));
-        match value.map(|value| cell::of_type(self.of_type, value, now)) {
+        match value.map(|value| cell::of_type(self.of_type, &cell::as_stored(value), now)) {
             None | Some(Value::Null) => String::new(),
             Some(cell) => table::value::sprint(&cell),
         }
@@ -86,8 +90,23 @@ impl PrinterColumn {
 /// columns.
 ///
 /// The derive stands on the struct that has the fields, and `of` names the resource that kube makes of it. Each `#[column]` has a name and a path
-/// by the names of the JSON, which is checked when the program is compiled; the type of the column follows from that of the field. `#[wide_column]` is one
-/// that only shows in wide output, and `description` says what it tells. A name in a map is `metadata.labels["app"]`.
+/// by the names of the JSON, which is checked when the program is compiled. `#[wide_column]` is one
+/// that only shows in wide output, and `description` says what it tells. A name in a map is `metadata.labels["app"]`; `rust = "spec.theField"`
+/// is the same path by the names of Rust, where they do not follow from those of the JSON.
+///
+/// The type of a column follows from that of the field:
+///
+/// | the field | the column |
+/// | --- | --- |
+/// | `String`, `Box<str>`, `Arc<str>`, `Quantity`, `IntOrString` | `string` |
+/// | integers of up to 64 bits | `integer` |
+/// | `f32`, `f64` | `number` |
+/// | `bool` | `boolean` |
+/// | `Time`, `MicroTime`, `DateTime<Utc>`; the cell is an age | `date` |
+/// | `Option`, `Box` and `Arc` of these | the same |
+/// | any other, with `type = string` beside the path: your own enums, lists and structs | `string` |
+///
+/// A server shows whatever is there in a column of strings: of an enum its name, of a list or a struct its JSON.
 ///
 /// The first column is always the name, as the server has it. Cells equal those of the server
 /// (`k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor`, Kubernetes 1.36) and kubectl's text of them.
@@ -103,14 +122,22 @@ impl PrinterColumn {
 /// #[columns(of = Shirt)]
 /// #[column(name = "Color", path = "spec.color")]
 /// #[wide_column(name = "Size", path = "spec.size", description = "In centimetres")]
+/// #[column(name = "Fit", path = "spec.fit", type = string)]
 /// #[column(name = "Age", path = "metadata.creationTimestamp")]
 /// struct ShirtSpec {
 ///     color: String,
 ///     size: Option<i32>,
+///     fit: Fit,
 /// }
 ///
-/// let shirt = Shirt::new("a", ShirtSpec { color: "blue".into(), size: Some(40) });
-/// assert_eq!(shirt.cells()[..3], ["a", "blue", "40"]);
+/// #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+/// enum Fit {
+///     Slim,
+///     Regular,
+/// }
+///
+/// let shirt = Shirt::new("a", ShirtSpec { color: "blue".into(), size: Some(40), fit: Fit::Slim });
+/// assert_eq!(shirt.cells()[..4], ["a", "blue", "40", "Slim"]);
 ///
 /// let mut crd = Shirt::crd();
 /// Shirt::put_printer_columns(&mut crd);
@@ -169,7 +196,8 @@ pub trait PrinterColumns: Columns + Resource<DynamicType = ()> {
 /// The type of a column for fields of this type.
 #[diagnostic::on_unimplemented(
     message = "no column can show `{Self}`",
-    label = "strings, numbers, truth values and times can be shown"
+    label = "strings, numbers, truth values, times, quantities can be shown",
+    note = "`type = string` beside the path shows any value as text"
 )]
 pub trait Printed {
     /// `string`, `integer`, `number`, `boolean` or `date`.
@@ -180,8 +208,9 @@ macro_rules! printed {
     ($($name:literal => $($of:ty)*;)*) => { $($(impl Printed for $of { const TYPE: &'static str = $name; })*)* };
 }
 
+// A server shows a quantity and an `IntOrString` in a column of strings, and would leave that of another type empty where they are none of it.
 printed! {
-    "string" => String Box<str> std::sync::Arc<str>;
+    "string" => String Box<str> std::sync::Arc<str> Quantity IntOrString;
     "integer" => i8 i16 i32 i64 isize u8 u16 u32 u64 usize;
     "number" => f32 f64;
     "boolean" => bool;
@@ -195,7 +224,9 @@ where
     K: Resource + Serialize,
 {
     let name = object.meta().name.clone().unwrap_or_default();
-    // What cannot be written as JSON is no object of a server.
-    let value = serde_json::to_value(object).unwrap_or_default();
+    // By way of the text, which is what a server gets: a float of 32 bits is another number as one of 64. What cannot be written as JSON is no
+    // object of a server.
+    let text = serde_json::to_string(object).unwrap_or_default();
+    let value = serde_json::from_str(&text).unwrap_or_default();
     std::iter::once(name).chain(columns.iter().map(|column| column.cell(&value, now))).collect()
 }

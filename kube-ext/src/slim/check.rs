@@ -1,11 +1,15 @@
 //! Types that make code compile only if paths are right. Nothing of it is ever run.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 use k8s_openapi::DeepMerge;
 
 use super::{
-    fold::{Joined, Number},
+    fold::{Addend, Joined, Number},
     view::View,
 };
 use crate::columns::printer::Printed;
@@ -36,9 +40,27 @@ pub fn each<T: List>(_: At<'_, T>) -> At<'static, T::Element> {
     At(None)
 }
 
+/// An element of a list that a list takes.
+#[must_use]
+pub fn elements<T: List>(_: At<'_, T>) -> At<'static, T::Element> {
+    At(None)
+}
+
+/// The keys of a map that a map takes.
+#[must_use]
+pub fn keys<T: Map>(_: At<'_, T>) -> At<'static, T::Key> {
+    At(None)
+}
+
+/// The values of a map that a map takes.
+#[must_use]
+pub fn values<T: Map>(_: At<'_, T>) -> At<'static, T::Entry> {
+    At(None)
+}
+
 /// An entry of a map.
 #[must_use]
-pub fn entry<T: Map>(_: At<'_, T>) -> At<'static, T::Entry> {
+pub fn entry<T: Map<Key = String>>(_: At<'_, T>) -> At<'static, T::Entry> {
     At(None)
 }
 
@@ -55,15 +77,35 @@ impl<'a, T> At<'a, Box<T>> {
     /// What is in it.
     #[must_use]
     pub fn open(self) -> At<'a, T> {
+        self.unbox()
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn unbox(self) -> At<'a, T> {
+        At(self.0.map(|of| &**of))
+    }
+}
+
+impl<'a, T> At<'a, Arc<T>> {
+    /// What is in it.
+    #[must_use]
+    pub fn unbox(self) -> At<'a, T> {
         At(self.0.map(|of| &**of))
     }
 }
 
 /// What is there.
-pub trait Open {
+pub trait Open: Sized {
     /// Itself.
     #[must_use]
     fn open(self) -> Self;
+
+    /// Itself, which may be absent for all that.
+    #[must_use]
+    fn unbox(self) -> Self {
+        self
+    }
 }
 
 impl<T> Open for At<'_, T> {
@@ -74,35 +116,53 @@ impl<T> Open for At<'_, T> {
 
 /// A list.
 #[diagnostic::on_unimplemented(
-    message = "`[]` is for lists, and here is `{Self}`",
-    label = "no list is at `[]`"
+    message = "no list is at this path: here is `{Self}`",
+    label = "`[]`, and a `Vec`, are for lists"
 )]
 pub trait List {
     /// What it has.
     type Element: 'static;
 }
 
-impl<T: 'static> List for Vec<T> {
+macro_rules! lists {
+    ($($list:ty)*) => { $(impl<T: 'static> List for $list { type Element = T; })* };
+}
+
+lists! { Vec<T> VecDeque<T> Box<[T]> BTreeSet<T> }
+
+impl<T: 'static, S> List for HashSet<T, S> {
     type Element = T;
 }
 
 /// A map.
 #[diagnostic::on_unimplemented(
-    message = "`[\"key\"]` is for maps, and here is `{Self}`",
-    label = "no map is at the brackets"
+    message = "no map is at this path: here is `{Self}`",
+    label = "`[\"key\"]`, and a `BTreeMap`, are for maps"
 )]
 pub trait Map {
+    /// By what it has it.
+    type Key: 'static;
     /// What it has.
     type Entry: 'static;
 }
 
-impl<T: 'static> Map for BTreeMap<String, T> {
+impl<K: 'static, T: 'static> Map for BTreeMap<K, T> {
+    type Key = K;
+    type Entry = T;
+}
+
+impl<K: 'static, T: 'static, S> Map for HashMap<K, T, S> {
+    type Key = K;
     type Entry = T;
 }
 
 /// A field's type, and that of what is at its path.
 #[derive(Debug)]
 pub struct Pair<T, U>(PhantomData<(T, U)>);
+
+/// A field's type that is that of what is at its path.
+#[derive(Debug)]
+pub struct Same;
 
 impl<U> Pair<(), U> {
     /// That of a field, and that at its path.
@@ -112,24 +172,53 @@ impl<U> Pair<(), U> {
     }
 }
 
-impl<Same> Pair<Same, Same> {
+impl<Both> Pair<Both, Both> {
     /// They are the same.
-    pub fn fits(self) {}
+    #[must_use]
+    pub fn compared(self) -> Same {
+        Same
+    }
+}
+
+impl<Both> Pair<Option<Both>, Both> {
+    /// They are the same for what is there.
+    #[must_use]
+    pub fn compared(self) -> Same {
+        Same
+    }
+}
+
+/// Any two types.
+pub trait Compared {
+    /// They differ.
+    #[must_use]
+    fn compared(self) -> Self;
+}
+
+impl<T, U> Compared for Pair<T, U> {
+    fn compared(self) -> Self {
+        self
+    }
 }
 
 /// One reads the other.
-pub trait Fits {
-    /// It does.
-    fn fits(self);
-}
+pub trait Fits {}
 
-impl<T: View<U>, U> Fits for Pair<T, U> {
-    fn fits(self) {}
-}
+impl Fits for Same {}
+
+impl<T: View<U>, U> Fits for Pair<T, U> {}
+
+/// One reads the other.
+pub fn fits<P: Fits>(_: P) {}
 
 /// The type of a column that shows what is there.
 pub fn column_type<T: Printed>(_: At<'_, T>) -> &'static str {
     T::TYPE
+}
+
+/// The type of a column that shows anything as text.
+pub fn any_text<T>(_: At<'_, T>) -> &'static str {
+    "string"
 }
 
 impl<T> Default for At<'_, T> {
@@ -137,9 +226,6 @@ impl<T> Default for At<'_, T> {
         Self(None)
     }
 }
-
-/// One reads the other, and is not the same type.
-pub fn reads<T: View<U>, U>(_: At<'_, U>) {}
 
 /// A type that is another.
 #[derive(Debug)]
@@ -188,7 +274,7 @@ impl<T> HasNames<T> for At<'_, T> {
 
 /// That a field may have a name which Kubernetes would not give it.
 #[diagnostic::on_unimplemented(
-    message = "a name of this path is not that of the JSON",
+    message = "a name of this path is not that of the JSON, or not that of the Rust field",
     label = "`podIP` and `nodeName`, not `pod_ip`, `podIp` or `node_name`"
 )]
 pub trait Spelled {}
@@ -199,7 +285,7 @@ impl<T> Spelled for Names<T, Others> {}
 pub fn spelled<N: Spelled>(_: N) {}
 
 /// The sum of what is there.
-pub fn sums<T: Number + View<U>, U>(_: At<'_, U>) {}
+pub fn sums<T: Number, U: Addend<T::Sum>>(_: At<'_, U>) {}
 
 /// How many are there.
 pub fn counts<T: Number>() {}
@@ -228,7 +314,7 @@ macro_rules! texts {
 }
 
 texts! {
-    String bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize f64
+    String Box<str> Arc<str> bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64
     k8s_openapi::apimachinery::pkg::api::resource::Quantity
     k8s_openapi::apimachinery::pkg::apis::meta::v1::Time
     k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime

@@ -102,55 +102,135 @@ impl<T: Default + for<'de> Deserialize<'de>> Fold for First<T> {
 
 /// A number that stays at its end instead of going beyond.
 #[diagnostic::on_unimplemented(message = "`{Self}` is no number", label = "it takes a number")]
-pub trait Number: Default {
-    /// Their sum.
-    #[must_use]
-    fn plus(self, other: Self) -> Self;
-    /// One.
-    fn one() -> Self;
+pub trait Number {
+    /// What has room for all numbers that are added.
+    type Sum: Default + for<'de> Deserialize<'de>;
+    /// Adds a number.
+    fn add(sum: &mut Self::Sum, number: Self::Sum);
+    /// What there is of a sum.
+    fn of(sum: Self::Sum) -> Self;
+    /// How many there are.
+    fn counted(count: u64) -> Self;
+}
+
+/// A number that a sum has room for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what this sum is made of",
+    label = "an integer is a sum of integers, `f64` and `f32` are one of any numbers"
+)]
+pub trait Addend<Sum> {}
+
+/// Any integer, exactly.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Whole(i128);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(number: D) -> Result<Self, D::Error> {
+        struct Integer;
+
+        impl Visitor<'_> for Integer {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Whole, E> {
+                Ok(Whole(number.into()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(number.into()))
+            }
+        }
+
+        number.deserialize_i64(Integer)
+    }
 }
 
 macro_rules! integers {
-    ($($integer:ty)*) => { $(impl Number for $integer {
-        fn plus(self, other: Self) -> Self { self.saturating_add(other) }
-        fn one() -> Self { 1 }
-    })* };
+    ($($integer:ty)*) => { $(
+        impl Number for $integer {
+            type Sum = Whole;
+
+            fn add(sum: &mut Whole, number: Whole) {
+                sum.0 = sum.0.saturating_add(number.0);
+            }
+
+            fn of(sum: Whole) -> Self {
+                Self::try_from(sum.0).unwrap_or(if sum.0 < 0 { Self::MIN } else { Self::MAX })
+            }
+
+            fn counted(count: u64) -> Self {
+                Self::try_from(count).unwrap_or(Self::MAX)
+            }
+        }
+
+        impl Addend<Whole> for $integer {}
+        impl Addend<f64> for $integer {}
+    )* };
 }
 
-integers! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize }
+integers! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize i128 u128 }
 
-impl Number for f64 {
-    fn plus(self, other: Self) -> Self {
-        self + other
-    }
+macro_rules! floats {
+    ($($float:ty)*) => { $(
+        impl Number for $float {
+            type Sum = f64;
 
-    fn one() -> Self {
-        1.0
+            fn add(sum: &mut f64, number: f64) {
+                *sum += number;
+            }
+
+            #[allow(clippy::cast_possible_truncation, reason = "what an f32 is")]
+            fn of(sum: f64) -> Self {
+                sum as Self
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "so many there are not")]
+            fn counted(count: u64) -> Self {
+                count as Self
+            }
+        }
+
+        impl Addend<f64> for $float {}
+    )* };
+}
+
+floats! { f32 f64 }
+
+/// Their sum, which is made with room for all of them: what the field has no room for is known at the end.
+pub struct Sum<T: Number>(T::Sum);
+
+impl<T: Number> Default for Sum<T> {
+    fn default() -> Self {
+        Self(T::Sum::default())
     }
 }
 
-/// Their sum.
-#[derive(Default)]
-pub struct Sum<T>(T);
-
-impl<T: Number + for<'de> Deserialize<'de>> Fold for Sum<T> {
+impl<T: Number> Fold for Sum<T> {
     type Value = T;
 
     fn add<'de, D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
         if let Some(value) = Option::deserialize(value)? {
-            self.0 = std::mem::take(&mut self.0).plus(value);
+            T::add(&mut self.0, value);
         }
         Ok(())
     }
 
     fn value(self) -> T {
-        self.0
+        T::of(self.0)
     }
 }
 
 /// How many there are.
-#[derive(Default)]
-pub struct Count<T>(T);
+pub struct Count<T>(u64, std::marker::PhantomData<T>);
+
+impl<T> Default for Count<T> {
+    fn default() -> Self {
+        Self(0, std::marker::PhantomData)
+    }
+}
 
 impl<T: Number> Fold for Count<T> {
     type Value = T;
@@ -163,11 +243,11 @@ impl<T: Number> Fold for Count<T> {
     }
 
     fn count(&mut self) {
-        self.0 = std::mem::take(&mut self.0).plus(T::one());
+        self.0 = self.0.saturating_add(1);
     }
 
     fn value(self) -> T {
-        self.0
+        T::counted(self.0)
     }
 }
 

@@ -40,11 +40,12 @@
 //! A path has the names of the JSON: `spec.nodeName`, `status.podIP`. It is checked when the program is compiled, against the type of
 //! which the struct is a view: a name that is not there is an error at the attribute, and so is a field whose type does not read what
 //! is there ([`View`]). It works for custom resources, too; where the name of a Rust field does not follow from that of the JSON
-//! field, `rust = "spec.theField"` beside the path tells it.
+//! field, `rust = "spec.theField"` beside the path tells it; of types of `k8s-openapi`, which are all with its `DeepMerge`, names are held
+//! against those of Kubernetes with it, too.
 //!
 //! - `labels["app.kubernetes.io/name"]` is an entry of a map.
 //! - `containers[]` is each element of a list: the field is a `Vec` or a `Box<[T]>` of all values, those left out that are not there. Or
-//!   `fold` makes one value of them: `first`, `sum` (integers stay at their end instead of going beyond it), `count`, `any` (of truth values),
+//!   `fold` makes one value of them: `first`, `sum` (exact, whatever the field's type; integers stay at their end instead of going beyond it), `count`, `any` (of truth values),
 //!   `join` (with `separator = ", "`; a comma if it is not told).
 //! - A Slim struct without metadata is a part of others: `#[slim(path = "spec.containers[]")] containers: Box<[Container]>`.
 //!
@@ -59,7 +60,8 @@
 //! A view is not [`serde::Serialize`]: written back, it would delete what it did not read. Use patches, or read the whole object first.
 //!
 //! # Errors
-//! A value of the wrong type is an error of the object, as it is for a `Pod`.
+//! A value of the wrong type is an error of the object, as it is for a `Pod`. Any value of the right type is read: a field has room for all of them, or
+//! does not compile ([`View`]).
 
 #[doc(hidden)]
 pub mod private;

@@ -24,8 +24,8 @@ pub use std::{sync::LazyLock, vec::Vec};
 pub use super::{
     SlimMeta,
     check::{
-        At, Fits, HasNames, Is, Open, Pair, column_type, counts, each, entry, is_any, joins, reads, spelled,
-        sums,
+        At, Compared, HasNames, Is, Open, Pair, any_text, column_type, counts, each, elements, entry, fits,
+        is_any, joins, keys, spelled, sums, values,
     },
     decode::{Builder, Shape, build, skip},
     fold::{All, Any, Count, First, Fold, Join, One, Sum},

@@ -96,6 +96,25 @@ fn a_number_stays_at_its_end() {
         json!({"status": {"containerStatuses": counts}})
     };
     assert_eq!(read(&statuses(&[i64::from(u32::MAX), 1])).restarts, u32::MAX);
-    let error = serde_json::from_str::<Folds>(&statuses(&[-1]).to_string()).unwrap_err();
-    assert!(error.to_string().contains("integer `-1`, expected u32"), "{error}");
+    assert_eq!(read(&statuses(&[-1])).restarts, 0);
+}
+
+/// What a field has no room for is not what its sum is made of.
+#[test]
+fn a_sum_is_exact_until_it_is_kept() {
+    let ports = |ports: &[i64]| {
+        let ports: Vec<_> = ports.iter().map(|port| json!({"containerPort": port})).collect();
+        json!({"spec": {"containers": [{"name": "a", "ports": ports}]}})
+    };
+    for (all, sum) in [
+        (&[300][..], i8::MAX),
+        (&[-300], i8::MIN),
+        (&[100, 100, -150], 50),
+        (&[i64::MAX, i64::MAX, i64::MIN, i64::MIN], -2),
+    ] {
+        assert_eq!(read(&ports(all)).sum, sum, "{all:?}");
+    }
+    let text = json!({"spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}});
+    let error = serde_json::from_value::<Folds>(text).unwrap_err();
+    assert!(error.to_string().contains("invalid type: string \"80\", expected a whole number"), "{error}");
 }

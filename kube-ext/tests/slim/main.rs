@@ -21,4 +21,5 @@ mod paths;
 mod pods;
 mod random;
 mod resource;
+mod types;
 mod unique;

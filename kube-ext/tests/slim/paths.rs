@@ -24,7 +24,7 @@ struct App {
     #[slim(path = "image")]
     image: Option<Box<str>>,
     #[slim(path = "ports[].containerPort")]
-    ports: Vec<u16>,
+    ports: Vec<i64>,
 }
 
 #[derive(Slim, Debug, PartialEq)]
@@ -35,7 +35,7 @@ struct Fields {
     #[slim(path = "spec.hostNetwork")]
     host_network: bool,
     #[slim(path = "spec.terminationGracePeriodSeconds")]
-    grace: Option<u32>,
+    grace: Option<i64>,
     #[slim(path = "spec.containers[]")]
     apps: Box<[App]>,
     #[slim(path = "status.startTime")]
@@ -120,7 +120,7 @@ fn what_is_of_another_type_is_an_error() {
         (json!({"spec": "x"}), "invalid type: string \"x\", expected an object"),
         (json!({"spec": {"containers": {}}}), "invalid type: map, expected a list"),
         (json!({"spec": {"containers": [7]}}), "invalid type: integer `7`, expected an object"),
-        (json!({"spec": {"terminationGracePeriodSeconds": -1}}), "invalid value: integer `-1`, expected u32"),
+        (json!({"spec": {"terminationGracePeriodSeconds": "1"}}), "invalid type: string \"1\", expected i64"),
         (json!(null), "invalid type: null, expected an object"),
         (json!([]), "invalid type: sequence, expected an object"),
     ] {
