@@ -1,8 +1,11 @@
 //! Cells of custom resources as the server makes them
 //! (`k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor`).
 
+use std::io;
+
 use chrono::{DateTime, Utc};
-use serde_json::{Number, Value};
+use serde::Serialize as _;
+use serde_json::{Number, Serializer, Value, ser::Formatter};
 
 use crate::{go_float, time::Age};
 
@@ -67,8 +70,26 @@ fn text(value: &Value) -> String {
             _ => number.to_string(),
         },
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => {
-            value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
-        }
+        Value::Array(_) | Value::Object(_) => json(value),
+    }
+}
+
+/// A value as `encoding/json` writes it.
+fn json(value: &Value) -> String {
+    let mut text = Vec::new();
+    let written = value.serialize(&mut Serializer::with_formatter(&mut text, Go));
+    let text = written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default();
+    // Only strings have these.
+    ['<', '>', '&', '\u{2028}', '\u{2029}']
+        .into_iter()
+        .fold(text, |text, char| text.replace(char, &format!("\\u{:04x}", u32::from(char))))
+}
+
+/// As Go writes JSON, but for what it escapes in strings.
+struct Go;
+
+impl Formatter for Go {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, float: f64) -> io::Result<()> {
+        writer.write_all(go_float::json(float).as_bytes())
     }
 }

@@ -95,6 +95,43 @@ impl Run {
     }
 }
 
+/// Has the server serve another kind of that name.
+async fn serve_other_maps(crds: &Api<CustomResourceDefinition>) -> CustomResourceDefinition {
+    let _ = crds.delete(OTHER_MAPS, &DeleteParams::default()).await;
+    let created = timeout(PATIENCE, async {
+        loop {
+            match crds.create(&PostParams::default(), &other_maps()).await {
+                Ok(crd) => break crd,
+                // The one before is still on its way.
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    sleep(Duration::from_millis(200)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    });
+    created.await.unwrap()
+}
+
+/// The same objects where nobody collects them.
+async fn still(other_maps: &CustomResourceDefinition, objects: Vec<Value>) -> (FakeCluster, OwnerGraph) {
+    let still = FakeCluster::builder().start().await.unwrap();
+    still.apply(other_maps).unwrap();
+    for mut object in objects {
+        let is_map = object["metadata"]["namespace"].is_string() && object["metadata"]["name"] != "secret";
+        let kind = if is_map { ("v1", "ConfigMap") } else { ("v1", "Secret") };
+        let is_role = object["metadata"]["namespace"].is_null();
+        let (api_version, kind) =
+            if is_role { ("rbac.authorization.k8s.io/v1", "ClusterRole") } else { kind };
+        object["apiVersion"] = api_version.into();
+        object["kind"] = kind.into();
+        still.apply(&serde_json::from_value::<DynamicObject>(object).unwrap()).unwrap();
+    }
+    let builder = OwnerGraph::builder(still.client().unwrap());
+    let graph = builder.kinds(["configmaps", "secrets", "clusterroles", OTHER_MAPS]).load().await.unwrap();
+    (still, graph)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn orphans_are_what_the_garbage_collector_deletes() {
     let seed = std::env::var("KUBE_EXT_TEST_SEED")
@@ -117,20 +154,7 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
     };
 
     let crds = Api::<CustomResourceDefinition>::all(client.clone());
-    let _ = crds.delete(OTHER_MAPS, &DeleteParams::default()).await;
-    let other_maps = timeout(PATIENCE, async {
-        loop {
-            match crds.create(&create, &other_maps()).await {
-                Ok(crd) => break crd,
-                // The one before is still on its way.
-                Err(kube::Error::Api(status)) if status.code == 409 => {
-                    sleep(Duration::from_millis(200)).await
-                }
-                Err(error) => panic!("{error}"),
-            }
-        }
-    });
-    let other_maps = other_maps.await.unwrap();
+    let other_maps = serve_other_maps(&crds).await;
 
     let plain = |name: &str| json!({"name": name, "labels": {"run": run}});
     let map = maps.create(&create, &object(&plain("map"))).await.unwrap();
@@ -174,24 +198,7 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
         all.push(made);
     }
 
-    // The same objects where nobody collects them.
-    let objects = all.into_iter().map(|mut object| {
-        let is_map = object["metadata"]["namespace"].is_string() && object["metadata"]["name"] != "secret";
-        let kind = if is_map { ("v1", "ConfigMap") } else { ("v1", "Secret") };
-        let is_role = object["metadata"]["namespace"].is_null();
-        let (api_version, kind) =
-            if is_role { ("rbac.authorization.k8s.io/v1", "ClusterRole") } else { kind };
-        object["apiVersion"] = api_version.into();
-        object["kind"] = kind.into();
-        serde_json::from_value::<DynamicObject>(object).unwrap()
-    });
-    let still = FakeCluster::builder().start().await.unwrap();
-    still.apply(&other_maps).unwrap();
-    for object in objects {
-        still.apply(&object).unwrap();
-    }
-    let builder = OwnerGraph::builder(still.client().unwrap());
-    let graph = builder.kinds(["configmaps", "secrets", "clusterroles", OTHER_MAPS]).load().await.unwrap();
+    let (_still, graph) = still(&other_maps, all).await;
     let orphans: BTreeSet<_> =
         graph.orphans().into_iter().map(|index| graph[index].name().to_owned()).collect();
     assert!((10..CHILDREN - 10).contains(&orphans.len()), "{}", orphans.len());

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::{
+    api::resource::Quantity, apis::meta::v1::Time, util::intstr::IntOrString,
+};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::{conditions, wait::await_condition};
 use kube::{Api, CustomResourceExt, ResourceExt};
@@ -39,6 +41,12 @@ const VESSELS: u64 = 200;
 #[column(name = "Flag", path = r#"metadata.labels["example.com/flag"]"#)]
 #[column(name = "Launched", path = "spec.launched")]
 #[wide_column(name = "Cook", path = "spec.crew.cook@galley", rust = "spec.crew.cook")]
+#[column(name = "Ratio", path = "spec.ratio")]
+#[column(name = "Rig", path = "spec.rig", type = string)]
+#[column(name = "Cargo", path = "spec.cargo")]
+#[column(name = "Berth", path = "spec.berth")]
+#[wide_column(name = "Soundings", path = "spec.soundings", type = string)]
+#[wide_column(name = "Crew", path = "spec.crew", type = string)]
 #[column(name = "Age", path = "metadata.creationTimestamp")]
 struct VesselSpec {
     home_port: Option<String>,
@@ -48,6 +56,24 @@ struct VesselSpec {
     #[schemars(with = "Option<String>")]
     launched: Option<Time>,
     crew: Option<Crew>,
+    ratio: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rig: Option<Rig>,
+    #[schemars(with = "Option<String>")]
+    cargo: Option<Quantity>,
+    #[schemars(schema_with = "int_or_string")]
+    berth: Option<IntOrString>,
+    soundings: Option<Vec<f64>>,
+}
+
+fn int_or_string(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-int-or-string": true, "nullable": true})
+}
+
+#[derive(serde::Serialize, serde::Deserialize, Clone, Debug, schemars::JsonSchema)]
+enum Rig {
+    Barque,
+    Brig,
 }
 
 #[derive(serde::Serialize, serde::Deserialize, Clone, Debug, Default, schemars::JsonSchema)]
@@ -67,7 +93,12 @@ fn vessel(seed: u64, now: DateTime<Utc>) -> Vessel {
         "afloat": Some(rng.bool()).filter(|_| rng.u8(..4) > 0),
         "launched": rng.choice([-40, 3_700, 400_000, 90_000_000]).filter(|_| rng.u8(..4) > 0)
             .map(|ago| (now - TimeDelta::seconds(ago)).format("%FT%TZ").to_string()),
-        "crew": Some(json!({"cook@galley": rng.choice(["Long John", ""])})).filter(|_| rng.bool()),
+        "crew": Some(json!({"cook@galley": rng.choice(["Long John", "", "<\u{2028}&>"])})).filter(|_| rng.bool()),
+        "ratio": rng.choice([0.1_f32, -0.7, 2.0, 16_777_216.0, 1e10, f32::MAX, f32::MIN_POSITIVE]).filter(|_| rng.u8(..4) > 0),
+        "rig": rng.choice(["Barque", "Brig"]).filter(|_| rng.bool()),
+        "cargo": rng.choice(["100m", "2Gi", "0.50", "1e3", "007"]).filter(|_| rng.bool()),
+        "berth": rng.choice([json!(7), json!("b7"), json!("7")]).filter(|_| rng.bool()),
+        "soundings": rng.bool().then(|| (0..rng.usize(..4)).map(|_| numbers[rng.usize(..numbers.len())]).collect::<Vec<_>>()),
     });
     let mut vessel = Vessel::new(&format!("vessel-{seed}"), serde_json::from_value(spec).unwrap());
     let flag = BTreeMap::from([("example.com/flag".to_owned(), "nl".to_owned())]);
