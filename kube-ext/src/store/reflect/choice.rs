@@ -144,7 +144,7 @@ mod tests {
         }
         let mut choice = auto();
         for _ in 0..9 {
-            choice.broke_off(&Cause::NoVersion, SOON);
+            choice.broke_off(&Cause::Unreadable, SOON);
         }
         assert!(choice.is_streamed());
     }
