@@ -129,8 +129,9 @@ fn holds(ty: &Type) -> Holds<'_> {
         ("Option", [of]) => Holds::Perhaps(of),
         ("Vec", [of]) => Holds::List(of),
         ("Box", [Type::Slice(slice)]) => Holds::List(&slice.elem),
-        // A text has no size.
+        // What has no size cannot be looked at alone.
         ("Box" | "Arc", [Type::Path(text)]) if text.path.is_ident("str") => Holds::Itself,
+        ("Arc" | "Shared", [Type::Slice(_)]) => Holds::Itself,
         ("Box" | "Arc" | "Shared", [of]) => Holds::One(of),
         ("BTreeMap", [key, of]) | ("HashMap", [key, of, ..]) => Holds::Map(key, of),
         _ => Holds::Itself,

@@ -11,13 +11,13 @@ use crate::{go_float, time::Age};
 
 /// The cell of a column of this type with this value; null if it is of another.
 pub(crate) fn of_type(of_type: &str, value: &Value, now: DateTime<Utc>) -> Value {
-    match (of_type, value) {
+    match (of_type, &as_stored(value)) {
         ("string", value) => text(value).into(),
         ("integer", Value::Number(number)) => match number.as_i64() {
             Some(integer) => integer.into(),
             None => number.as_f64().map(truncated).into(),
         },
-        ("number", Value::Number(number)) => stored(number).into(),
+        ("number", Value::Number(number)) => number.clone().into(),
         ("boolean", Value::Bool(yes)) => (*yes).into(),
         ("date", Value::String(time)) => age(time, now).into(),
         _ => Value::Null,
@@ -25,8 +25,7 @@ pub(crate) fn of_type(of_type: &str, value: &Value, now: DateTime<Utc>) -> Value
 }
 
 /// A value as the server has it once it was stored, all numbers in it too.
-#[cfg(feature = "derive")]
-pub(crate) fn as_stored(value: &Value) -> Value {
+fn as_stored(value: &Value) -> Value {
     match value {
         Value::Number(number) => stored(number).into(),
         Value::Array(values) => values.iter().map(as_stored).collect(),

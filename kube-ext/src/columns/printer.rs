@@ -79,7 +79,7 @@ impl PrinterColumn {
     /// Its cell as kubectl prints it; empty if there is nothing of its type.
     fn cell(&self, object: &Value, now: DateTime<Utc>) -> String {
         let value = self.keys.iter().try_fold(object, |value, key| value.get(key));
-        match value.map(|value| cell::of_type(self.of_type, &cell::as_stored(value), now)) {
+        match value.map(|value| cell::of_type(self.of_type, value, now)) {
             None | Some(Value::Null) => String::new(),
             Some(cell) => table::value::sprint(&cell),
         }

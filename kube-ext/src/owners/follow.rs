@@ -306,7 +306,10 @@ impl Follow {
         let (mut object, is_there) = match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, true),
             WatchEvent::Deleted(object) => (object, false),
-            WatchEvent::Bookmark(bookmark) => return Ok(Some(bookmark.metadata.resource_version)),
+            WatchEvent::Bookmark(bookmark) => {
+                // From none the next watch would begin now.
+                return Ok(Some(bookmark.metadata.resource_version).filter(|version| !version.is_empty()));
+            }
             WatchEvent::Error(status) => return Err(Cause::of(kube::Error::Api(status))),
         };
         if list.kind.resource.plural == "customresourcedefinitions" {
@@ -322,7 +325,7 @@ impl Follow {
             self.joiner.delete(&list.kind, item.metadata);
         }
         let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-        Ok(version.map(ToOwned::to_owned))
+        Ok(version.filter(|version| !version.is_empty()).map(ToOwned::to_owned))
     }
 
     /// A list cannot be had.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,16 +15,15 @@ use kube::{
         gvk::GroupVersion,
     },
 };
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     error::{Cause, Error},
     legacy,
     list::{Depth, PATIENCE},
 };
+use crate::server;
 
 /// How old an answer must be before a kind that it does not have is asked for again.
 const YOUNG: Duration = Duration::from_secs(10);
@@ -162,7 +161,10 @@ impl fmt::Display for Kind {
 #[derive(Clone)]
 pub struct Kinds {
     client: Client,
-    catalog: Arc<Mutex<Option<Found>>>,
+    /// The last answer.
+    known: Arc<Mutex<Option<Found>>>,
+    /// Who asks has it.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A catalog, and since when it has been asked for.
@@ -175,7 +177,7 @@ impl Kinds {
     /// # let _ = kube_ext::owners::Kinds::new;
     /// ```
     pub fn new(client: Client) -> Self {
-        Self { client, catalog: Arc::new(Mutex::new(None)) }
+        Self { client, known: Arc::default(), asking: Arc::default() }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -230,21 +232,34 @@ impl Kinds {
 
     /// What there is, no older than that; all who ask at the same time wait for the same answer.
     async fn current(&self, age: Duration) -> Result<Found, Error> {
-        let failed = |cause| Error::new("discovery".to_owned(), cause);
-        let found = timeout(PATIENCE, self.ask(age)).await.map_err(|_| failed(Cause::late()))?;
-        found.map_err(|error| failed(Cause::of(error)))
+        if let Some(known) = self.known(age) {
+            return Ok(known);
+        }
+        // In a task: who waits may not be polled for a while, and others wait for the same.
+        let asked = AbortOnDropHandle::new(tokio::spawn(self.clone().ask(age)));
+        let found = match timeout(PATIENCE, asked).await {
+            Ok(Ok(found)) => found.map_err(Cause::of),
+            Ok(Err(end)) => Err(Cause::Lost { reason: end.to_string() }),
+            Err(_) => Err(Cause::late()),
+        };
+        found.map_err(|cause| Error::new("discovery".to_owned(), cause))
     }
 
-    async fn ask(&self, age: Duration) -> kube::Result<Found> {
-        let mut catalog = self.catalog.lock().await;
-        if let Some((since, catalog)) = &*catalog
-            && since.elapsed() < age
-        {
-            return Ok((*since, catalog.clone()));
+    fn known(&self, age: Duration) -> Option<Found> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(since, _)| since.elapsed() < age).cloned()
+    }
+
+    async fn ask(self, age: Duration) -> kube::Result<Found> {
+        let _asking = self.asking.lock().await;
+        if let Some(known) = self.known(age) {
+            return Ok(known);
         }
         let since = Instant::now();
-        let found = Catalog::discover(&self.client).await?;
-        Ok(catalog.insert((since, Arc::new(found))).clone())
+        let found = server::again(|| Catalog::discover(&self.client)).await?;
+        let found = (since, Arc::new(found));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+        Ok(found)
     }
 }
 

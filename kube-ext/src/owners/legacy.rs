@@ -19,13 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many versions are asked for at the same time.
 const CONCURRENCY: usize = 16;
 
-/// All groups, in the shape of aggregated discovery: the version that the server prefers first, and stale what does not answer.
+/// All groups, in the shape of aggregated discovery: the version that the server prefers first. What another server serves that does not answer is
+/// stale; the core group is never served by another one.
+///
+/// # Errors
+/// If anything else goes wrong: then nobody knows what there is.
 pub(super) async fn discover(client: &Client) -> kube::Result<Vec<APIGroupDiscovery>> {
     let (core, groups) = future::try_join(client.list_core_api_versions(), client.list_api_groups()).await?;
     let core = (String::new(), core.versions);
     let groups = [core].into_iter().chain(groups.groups.into_iter().map(versions_of));
     let groups = stream::iter(groups).map(|(name, versions)| group(client, name, versions));
-    groups.buffered(CONCURRENCY).map(Ok).try_collect().await
+    groups.buffered(CONCURRENCY).try_collect().await
 }
 
 /// The name of a group and its versions, the preferred one first.
@@ -36,23 +40,34 @@ fn versions_of(group: APIGroup) -> (String, Vec<String>) {
     (group.name, versions)
 }
 
-async fn group(client: &Client, name: String, names: Vec<String>) -> APIGroupDiscovery {
+async fn group(client: &Client, name: String, names: Vec<String>) -> kube::Result<APIGroupDiscovery> {
     let mut versions = Vec::new();
     for version in names {
-        let ask = async {
-            match &*name {
-                "" => client.list_core_api_resources(&version).await,
-                name => client.list_api_group_resources(&format!("{name}/{version}")).await,
+        let found = if name.is_empty() {
+            Some(client.list_core_api_resources(&version).await?)
+        } else {
+            let path = format!("{name}/{version}");
+            match timeout(PATIENCE, client.list_api_group_resources(&path)).await {
+                Ok(Ok(found)) => Some(found),
+                Ok(Err(error)) if !is_of_other_server(&error) => return Err(error),
+                Ok(Err(_)) | Err(_) => None,
             }
         };
-        let found = timeout(PATIENCE, ask).await.ok().and_then(Result::ok);
         versions.push(APIVersionDiscovery {
             version: Some(version),
             freshness: found.is_none().then(|| "Stale".to_owned()),
             resources: found.map(resources).unwrap_or_default(),
         });
     }
-    APIGroupDiscovery { metadata: Some(ObjectMeta { name: Some(name), ..ObjectMeta::default() }), versions }
+    Ok(APIGroupDiscovery {
+        metadata: Some(ObjectMeta { name: Some(name), ..ObjectMeta::default() }),
+        versions,
+    })
+}
+
+/// What an API server says for one that it passes requests on to (`kube-aggregator/pkg/apiserver/handler_proxy.go`), or that one itself.
+fn is_of_other_server(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 403..=405 | 502..=504))
 }
 
 fn resources(list: APIResourceList) -> Vec<APIResourceDiscovery> {

@@ -166,12 +166,17 @@ macro_rules! integers {
             }
         }
 
-        impl Addend<Whole> for $integer {}
         impl Addend<f64> for $integer {}
     )* };
 }
 
+macro_rules! addends {
+    ($($integer:ty)*) => { $(impl Addend<Whole> for $integer {})* };
+}
+
 integers! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize i128 u128 }
+// JSON's numbers are read as ones of up to 64 bits.
+addends! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
 
 macro_rules! floats {
     ($($float:ty)*) => { $(

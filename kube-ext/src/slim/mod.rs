@@ -45,7 +45,7 @@
 //!
 //! - `labels["app.kubernetes.io/name"]` is an entry of a map.
 //! - `containers[]` is each element of a list: the field is a `Vec` or a `Box<[T]>` of all values, those left out that are not there. Or
-//!   `fold` makes one value of them: `first`, `sum` (exact, whatever the field's type; integers stay at their end instead of going beyond it), `count`, `any` (of truth values),
+//!   `fold` makes one value of them: `first`, `sum` (in a field of integers exact, and at the end of its type instead of beyond it), `count`, `any` (of truth values),
 //!   `join` (with `separator = ", "`; a comma if it is not told).
 //! - A Slim struct without metadata is a part of others: `#[slim(path = "spec.containers[]")] containers: Box<[Container]>`.
 //!

@@ -275,12 +275,23 @@ async fn a_server_that_says_of_each_group_what_it_has() {
     assert_eq!(names(&graph), names(&whole));
 
     // One group of them does not answer, and is a gap.
-    cluster.faults().add(Calls::any().path("/apis/apps/v1"), Fault::internal_error("it broke"));
-    let graph = OwnerGraph::builder(client).load().await.unwrap();
+    let of_apps = Calls::any().path("/apis/apps/v1");
+    let gone = Fault::status(404, "NotFound", "the server could not find the requested resource");
+    let away = cluster.faults().add(of_apps.clone(), gone);
+    let graph = OwnerGraph::builder(client.clone()).load().await.unwrap();
     let gaps: Vec<_> = graph.gaps().iter().map(ToString::to_string).collect();
     assert!(gaps.len() == 1 && gaps[0].starts_with("apps/v1: not listed: "), "{gaps:?}");
     assert_eq!(graph.descendants(graph.find("cm", Some("default"), "map-0").unwrap()).len(), 1);
     assert!(graph.find("deploy", Some("default"), "web").is_none());
+
+    // What else goes wrong says nothing of what there is.
+    away.remove();
+    cluster.faults().add(of_apps, Fault::internal_error("it broke"));
+    let error = OwnerGraph::builder(client).load().await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("discovery: ") && error.to_string().contains("it broke"),
+        "{error}"
+    );
 }
 
 /// One that does not give metadata alone gives whole objects.
