@@ -87,7 +87,7 @@ fn fits(ty: &Type, span: Span) -> TokenStream {
         }
         Holds::List(of) => {
             let fits = fits(of, span);
-            quote_spanned!(span => let at = __kube_ext::elements(at); #fits)
+            quote_spanned!(span => let at = __kube_ext::each(at); #fits)
         }
         Holds::Map(key, of) => {
             let (key, fits) = (fits(key, span), fits(of, span));

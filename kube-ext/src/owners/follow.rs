@@ -180,6 +180,12 @@ impl Follow {
         source
     }
 
+    fn list(&mut self, list: List) {
+        let source = self.source(list);
+        let step = source.list();
+        self.start(source, step);
+    }
+
     fn start(&mut self, source: Source, step: Step) {
         match step {
             Step::Read(reading) => {
@@ -254,9 +260,7 @@ impl Follow {
         lists.retain(|list| copies.iter().any(|copy| copy.is_same(&list.kind)));
         for list in lists {
             self.kinds.retain(|_, kind| !kind.is_same(&list.kind));
-            let source = self.source(list);
-            let step = source.list();
-            self.start(source, step);
+            self.list(list);
         }
     }
 
@@ -279,7 +283,8 @@ impl Follow {
             News::Event(place, watch, event) => match self.event(&place, *event) {
                 Ok(version) => {
                     source.is_well();
-                    let version = version.unwrap_or(place.version);
+                    // From an empty one the next watch would begin now.
+                    let version = version.filter(|version| !version.is_empty()).unwrap_or(place.version);
                     Step::Take(Place { version, ..place }, watch)
                 }
                 Err(cause) => self.cut(&mut source, place, cause),
@@ -306,10 +311,7 @@ impl Follow {
         let (mut object, is_there) = match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, true),
             WatchEvent::Deleted(object) => (object, false),
-            WatchEvent::Bookmark(bookmark) => {
-                // From none the next watch would begin now.
-                return Ok(Some(bookmark.metadata.resource_version).filter(|version| !version.is_empty()));
-            }
+            WatchEvent::Bookmark(bookmark) => return Ok(Some(bookmark.metadata.resource_version)),
             WatchEvent::Error(status) => return Err(Cause::of(kube::Error::Api(status))),
         };
         if list.kind.resource.plural == "customresourcedefinitions" {
@@ -325,7 +327,7 @@ impl Follow {
             self.joiner.delete(&list.kind, item.metadata);
         }
         let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-        Ok(version.filter(|version| !version.is_empty()).map(ToOwned::to_owned))
+        Ok(version.map(ToOwned::to_owned))
     }
 
     /// A list cannot be had.
@@ -378,9 +380,7 @@ impl Follow {
         self.joiner.serve(catalog.clone());
         self.catalog = catalog;
         for list in lists {
-            let source = self.source(list);
-            let step = source.list();
-            self.start(source, step);
+            self.list(list);
         }
         self.list_copies();
     }

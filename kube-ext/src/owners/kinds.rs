@@ -308,7 +308,7 @@ impl Catalog {
         for of_version in group.versions {
             let version = of_version.version.unwrap_or_default();
             if of_version.freshness.as_deref() == Some("Stale") {
-                self.stale.push(if name.is_empty() { version.clone() } else { format!("{name}/{version}") });
+                self.stale.push(GroupVersion::gv(&name, &version).api_version());
             }
             let resources = of_version.resources.into_iter();
             versions.push(resources.filter_map(|it| Kind::new(&name, &version, it)).collect());

@@ -128,8 +128,8 @@ impl Tree<'_> {
     fn rows(&self) -> Vec<Row<'_>> {
         let mut rows = Vec::new();
         let mut seen = HashSet::new();
-        let mut waiting = vec![Line { index: self.root, above: None, is_last: true, by: None }];
-        while let Some(Line { index, above, is_last, by }) = waiting.pop() {
+        let mut waiting = vec![Line { index: self.root, above: None, by: None }];
+        while let Some(Line { index, above, by }) = waiting.pop() {
             let Some(node) = self.graph.node(index) else { continue };
             let below = self.below(index, by);
             // What a relation leads to is shown without what it owns.
@@ -140,8 +140,7 @@ impl Tree<'_> {
                 name.push_str(" (see above)");
             }
             let age = node.created().map(|created| Age::new(self.now.signed_duration_since(created)));
-            let above = above.map(|(number, depth)| Above { number, depth, is_last });
-            let here = (rows.len(), above.as_ref().map_or(0, |above| above.depth));
+            let (number, depth) = (rows.len(), above.as_ref().map_or(0, |above| above.depth));
             rows.push(Row {
                 index,
                 above,
@@ -155,8 +154,8 @@ impl Tree<'_> {
             }
             // The last one first: they are taken from the end.
             for (place, (index, edge)) in below.into_iter().rev().enumerate() {
-                let above = Some((here.0, here.1 + 1));
-                waiting.push(Line { index, above, is_last: place == 0, by: Some(edge) });
+                let above = Above { number, depth: depth + 1, is_last: place == 0 };
+                waiting.push(Line { index, above: Some(above), by: Some(edge) });
             }
         }
         rows
@@ -166,10 +165,7 @@ impl Tree<'_> {
 /// A line that is to be written.
 struct Line<'g> {
     index: NodeIndex,
-    /// The number of the line that it hangs on, and how far from the top it is itself.
-    above: Option<(usize, usize)>,
-    /// Nothing else comes that hangs there.
-    is_last: bool,
+    above: Option<Above>,
     /// What has led to it.
     by: Option<&'g Edge>,
 }
@@ -205,6 +201,7 @@ struct Above {
     number: usize,
     /// How far below the top this one is.
     depth: usize,
+    /// Nothing else comes that hangs there.
     is_last: bool,
 }
 
@@ -270,16 +267,17 @@ impl fmt::Display for Tree<'_> {
             .map(ToOwned::to_owned)
             .collect();
         let mut widths: Vec<_> = header.iter().map(|cell| cell.chars().count()).collect();
-        for row in &rows {
-            for (place, (width, cell)) in widths.iter_mut().zip(row.cells(has_status)).enumerate() {
+        let table: Vec<_> = rows.iter().map(|row| row.cells(has_status)).collect();
+        for (row, cells) in rows.iter().zip(&table) {
+            for (place, (width, cell)) in widths.iter_mut().zip(cells).enumerate() {
                 let indent = if place == NAME { row.indent() } else { 0 };
                 *width = (*width).max(indent + cell.chars().count());
             }
         }
         write_line(f, &header, "", &widths)?;
-        for row in &rows {
+        for (row, cells) in rows.iter().zip(&table) {
             f.write_char('\n')?;
-            write_line(f, &row.cells(has_status), &row.branches(&rows), &widths)?;
+            write_line(f, cells, &row.branches(&rows), &widths)?;
         }
         Ok(())
     }

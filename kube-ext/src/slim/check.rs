@@ -40,12 +40,6 @@ pub fn each<T: List>(_: At<'_, T>) -> At<'static, T::Element> {
     At(None)
 }
 
-/// An element of a list that a list takes.
-#[must_use]
-pub fn elements<T: List>(_: At<'_, T>) -> At<'static, T::Element> {
-    At(None)
-}
-
 /// The keys of a map that a map takes.
 #[must_use]
 pub fn keys<T: Map>(_: At<'_, T>) -> At<'static, T::Key> {

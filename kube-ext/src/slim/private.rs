@@ -24,8 +24,8 @@ pub use std::{sync::LazyLock, vec::Vec};
 pub use super::{
     SlimMeta,
     check::{
-        At, Compared, HasNames, Is, Open, Pair, any_text, column_type, counts, each, elements, entry, fits,
-        is_any, joins, keys, spelled, sums, values,
+        At, Compared, HasNames, Is, Open, Pair, any_text, column_type, counts, each, entry, fits, is_any,
+        joins, keys, spelled, sums, values,
     },
     decode::{Builder, Shape, build, skip},
     fold::{All, Any, Count, First, Fold, Join, One, Sum},
