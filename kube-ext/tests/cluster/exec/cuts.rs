@@ -1,6 +1,7 @@
 //! Connections that are cut, or fall silent, after any number of bytes from the server: an error in time, or the exit code if it
 //! had come; never another one.
 
+use std::iter;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
@@ -106,8 +107,29 @@ impl Session {
         }
     }
 
-    /// Cuts it after each of these, and counts what came of it: refused, lost, ended.
-    async fn sweep(&self, scene: &Scene, cuts: impl Iterator<Item = Cut>) -> [usize; 3] {
+    /// Cuts it in one way after each of these, and ever later until it has ended: it takes more bytes while the node is busy than
+    /// when they were measured. Counts what came of it: refused, lost, ended.
+    async fn sweep(
+        &self,
+        scene: &Scene,
+        cut: impl Fn(usize) -> Cut,
+        all: impl Iterator<Item = usize>,
+        measured: Lengths,
+    ) -> [usize; 3] {
+        let mut counts = [0; 3];
+        self.cut(scene, all.map(&cut), &mut counts).await;
+        let mut later = measured.whole;
+        while counts[2] == 0 {
+            later += later / 8;
+            assert!(later < 10 * measured.whole, "never over: {counts:?}");
+            self.cut(scene, iter::once(cut(later)), &mut counts).await;
+        }
+        println!("refused, lost, ended: {counts:?}");
+        counts
+    }
+
+    /// Cuts it so, some at once, and counts what came of it.
+    async fn cut(&self, scene: &Scene, cuts: impl Iterator<Item = Cut>, counts: &mut [usize; 3]) {
         let outcomes = stream::iter(cuts.enumerate()).map(|(number, cut)| async move {
             let began = Instant::now();
             let outcome = async {
@@ -123,7 +145,6 @@ impl Session {
             assert!(!is_silence || took >= SILENCE / 2, "{cut:?}: {outcome:?} after {took:?}");
             outcome
         });
-        let mut counts = [0; 3];
         let mut outcomes = outcomes.buffer_unordered(AT_ONCE);
         while let Some(outcome) = outcomes.next().await {
             let index = match outcome {
@@ -133,8 +154,6 @@ impl Session {
             };
             counts[index] += 1;
         }
-        println!("refused, lost, ended: {counts:?}");
-        counts
     }
 }
 
@@ -162,18 +181,17 @@ async fn after_any_byte_of_a_short_command() {
     play("cuts", LONG, async |scene| {
         scene.start_web().await;
         let session = Session::short();
-        let Lengths { taken, whole } = lengths(&session, scene).await;
+        let measured @ Lengths { taken, whole } = lengths(&session, scene).await;
         // Of the handshakes some bytes are enough.
-        let handshakes = (0..taken).step_by(taken / 25 + 1);
+        let handshakes = |some| (0..taken).step_by(taken / some + 1);
         let rest = taken.saturating_sub(40)..whole + 40;
-        let all = handshakes.chain(rest.clone()).map(Cut::Reset);
-        let [refused, lost, ended] = session.sweep(scene, all).await;
-        assert!(refused > 0 && lost > 0 && ended > 0);
+        let all = handshakes(25).chain(rest.clone());
+        let [refused, lost, _] = session.sweep(scene, Cut::Reset, all, measured).await;
+        assert!(refused > 0 && lost > 0);
 
-        let handshakes = (0..taken).step_by(taken / 6 + 1);
-        let all = handshakes.chain(rest.step_by(7)).map(Cut::Stall);
-        let [_, lost, ended] = session.sweep(scene, all).await;
-        assert!(lost > 0 && ended > 0);
+        let all = handshakes(6).chain(rest.step_by(7));
+        let [_, lost, _] = session.sweep(scene, Cut::Stall, all, measured).await;
+        assert!(lost > 0);
     })
     .await;
 }
@@ -183,19 +201,17 @@ async fn within_much_output() {
     play("cuts-much", LONG, async |scene| {
         scene.start_web().await;
         let session = Session::long();
-        let Lengths { taken, whole } = lengths(&session, scene).await;
+        let measured @ Lengths { taken, whole } = lengths(&session, scene).await;
         let mut random = fastrand::Rng::with_seed(4006);
-        let mut some = |count| {
-            let some: Vec<_> = (0..count).map(|_| random.usize(taken..whole)).collect();
-            some.into_iter()
-        };
-        let end = whole.saturating_sub(300)..whole + 40;
-        let all = some(60).chain(end.clone().step_by(5)).map(Cut::Reset);
-        let [_, lost, ended] = session.sweep(scene, all).await;
-        assert!(lost > 0 && ended > 0);
-        let all = some(30).chain(end.step_by(20)).map(Cut::Stall);
-        let [_, lost, ended] = session.sweep(scene, all).await;
-        assert!(lost > 0 && ended > 0);
+        let mut some = |count| -> Vec<_> { (0..count).map(|_| random.usize(taken..whole)).collect() };
+        // How many frames it comes in is different each time.
+        let end = whole.saturating_sub(2500)..whole + 2500;
+        let all = some(60).into_iter().chain(end.clone().step_by(50));
+        let [_, lost, _] = session.sweep(scene, Cut::Reset, all, measured).await;
+        assert!(lost > 0);
+        let all = some(30).into_iter().chain(end.step_by(250));
+        let [_, lost, _] = session.sweep(scene, Cut::Stall, all, measured).await;
+        assert!(lost > 0);
     })
     .await;
 }
