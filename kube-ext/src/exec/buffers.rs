@@ -1,10 +1,9 @@
 //! What pipes hold, and how much.
 //!
-//! Both outputs come through one connection, so that one which nobody reads stands in the way of the other. An output takes
-//! [`SOFT`] bytes and then makes the server wait, as a pipe does. It takes more, up to a limit, only where waiting could
-//! last for ever: while somebody waits for the other output, the exit status or room for input, and the reader of this
-//! one has shown no sign of life for a while, since it may be the same task that waits. At the limit the server waits in any
-//! case. One that has never been read by then, for long, is an error: it has no reader.
+//! Both outputs come through one connection, so that one which nobody reads stands in the way of the other, and what waits on the
+//! server may be lost there. So an output takes what comes, up to a limit, and then makes the server wait. One that has never been
+//! read by then, for long, while somebody waits for the other output, the exit status or room for input, is an error: it has
+//! no reader.
 
 use std::{collections::VecDeque, task::Waker, time::Duration};
 
@@ -14,13 +13,9 @@ use tokio::{io::ReadBuf, time::Instant};
 
 use super::error::{Error, Stream};
 
-/// How much an output holds before the server has to wait.
-pub(super) const SOFT: usize = 256 * 1024;
 /// Outputs are kept in pieces of this size, so that many small messages take no more than their bytes.
 const PIECE: usize = 32 * 1024;
-/// After how long without a read an output may be taken for one that nobody reads.
-pub(super) const IDLE: Duration = Duration::from_secs(1);
-/// After how long that is sure, if it is full and was never read.
+/// After how long an output that is full and was never read is taken for one that nobody reads.
 pub(super) const UNREAD: Duration = Duration::from_secs(60);
 
 /// For how long somebody who has asked for the end counts as waiting for it, so that asking now and then is as good as waiting.
@@ -48,8 +43,8 @@ pub(super) struct Output {
     pub(super) wanted: bool,
     /// Who waits for it.
     pub(super) reader: Option<Waker>,
-    /// When it was read last, if ever.
-    pub(super) read_at: Option<Instant>,
+    /// Whether it has ever been read.
+    pub(super) is_read: bool,
     /// When it was first found to be full while something else waits.
     pub(super) full_at: Option<Instant>,
 }
@@ -111,17 +106,11 @@ impl State {
         let somebody_waits = other_waits || end_is_awaited || self.input.writer.is_some();
         let output = self.output(stream);
         // Whatever the limit, a reader of an empty output waits for something to come.
-        if !output.wanted || output.length == 0 || output.length < SOFT.min(limit) {
+        if !output.wanted || output.length == 0 || output.length < limit {
             return Ok(true);
         }
-        if !somebody_waits {
-            return Ok(false);
-        }
-        if output.length < limit {
-            return Ok(output.read_at.is_none_or(|at| at.elapsed() >= IDLE));
-        }
-        if output.read_at.is_some() {
-            // It has a reader, who may be slow.
+        // One that has been read has a reader, who may be slow.
+        if !somebody_waits || output.is_read {
             return Ok(false);
         }
         let full = output.full_at.get_or_insert_with(Instant::now).elapsed();
@@ -142,10 +131,6 @@ impl Output {
                 piece.extend_from_slice(bytes);
                 self.pieces.push_back(piece);
             }
-        }
-        if self.reader.is_some() {
-            // Who waited until now has not left it unread since it last looked.
-            self.read_at = Some(Instant::now());
         }
         self.wake();
     }

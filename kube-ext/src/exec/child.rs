@@ -92,12 +92,12 @@ impl Drop for Session {
 
 /// A process that runs in a container, as [`Command::spawn`](super::Command::spawn) started it.
 ///
-/// Its streams are there to be taken, as those of `tokio::process::Child`. Both outputs come through one connection: one that
-/// is not read holds up the other, as it would hold up the process. So an output that has not been read for a second takes
-/// up to [`max_output`](super::Command::max_output) bytes while something else is awaited: reading one to its end and
-/// then the other works, as does [`wait`](Self::wait) first and reading then. A slow reader slows the process, and loses
-/// nothing. An output that is full, has never been read and is in the way of all else for a minute is
+/// Its streams are there to be taken, as those of `tokio::process::Child`. An output takes what comes, up to
+/// [`max_output`](super::Command::max_output) bytes, and then makes the server wait, with both outputs, since they come through one
+/// connection. So reading one to its end and then the other works, as does [`wait`](Self::wait) first and reading then. An output that
+/// is full, has never been read and is in the way of all else for a minute is
 /// [`Cause::Unread`](super::Cause::Unread); one that was read before is taken to have a slow reader, for which everything waits.
+/// What waits on the server when the process ends [may be lost there](super#what-a-server-loses).
 ///
 /// Dropping it closes the connection, like [`kill`](Self::kill); whoever holds one of its streams then gets what has
 /// arrived, and an error.

@@ -270,8 +270,8 @@ impl Command {
     }
 
     /// After how long without any sign of life from the server the connection is taken for lost: 60 seconds unless told
-    /// otherwise, as in kubectl. It is asked for one 12 times in that span, by a websocket's ping, so that a process may be
-    /// silent for as long as it likes.
+    /// otherwise, as in kubectl. It is asked for one by a websocket's ping after each 12th of that span in which nothing came, so that
+    /// a process may be silent for as long as it likes.
     ///
     /// A server that waits for a process to read its stdin answers no pings, and cannot be told from one that is gone. So it may
     /// be silent for 5 times as long, 5 minutes, from when input is sent until a ping that was sent after it is answered;
@@ -292,7 +292,8 @@ impl Command {
     }
 
     /// How many bytes of each output are kept in memory, 64 MiB unless told otherwise: all that [`output`](Self::output)
-    /// collects; in a [`Child`], what waits in an output that is not being read.
+    /// collects; in a [`Child`], what waits in an output for its reader. With less, more waits on the server, where it
+    /// [may be lost](super#what-a-server-loses).
     ///
     /// ```
     /// # use kube_ext::exec::Command;

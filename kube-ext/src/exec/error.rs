@@ -265,8 +265,8 @@ pub enum Cause {
     },
     /// The connection to the server ended before the exit status came. The process may have ended, with any code, or still run.
     ///
-    /// When it is the server that loses the node, it is the server's to say so; up to Kubernetes 1.35 it may call that a success
-    /// (kubernetes/kubectl#1726).
+    /// When it is the server that loses a connection of its own, it is the server's to say so; [it may call that a
+    /// success](crate::exec#what-a-server-loses).
     #[error("connection lost before the exit status: {reason}")]
     #[non_exhaustive]
     Lost {

@@ -22,8 +22,15 @@
 //! ```
 //!
 //! An exit status is one that the server has told: whatever else happens, a connection that is cut, a server that falls
-//! silent, is an [`Error`], with what had arrived. What no client can see is a server that is wrong: up to Kubernetes 1.35, one that
-//! loses its own connection to the node may tell a success (kubernetes/kubectl#1726).
+//! silent, is an [`Error`], with what had arrived.
+//!
+//! # What a server loses
+//! What no client can see is a server that is wrong: one that loses a connection of its own tells a success, up to Kubernetes 1.35 the
+//! API server (kubernetes/kubectl#1726), and in 1.36 the kubelet. It does so by itself if output waits on the node for some seconds
+//! after the process has ended, since a reader, or the way to it, is slow: the kubelet's pings break its connection to the container
+//! runtime, and some megabytes of the end are gone. `kubectl exec` loses them, too. So all output is taken as it comes, up to
+//! [`max_output`](Command::max_output), whoever reads it when, and pings are sent only where nothing comes. Behind a reader that
+//! is later than that, or a slow network, the end of an output counts only if it can be told: by a checksum, or a last line.
 //!
 //! Nothing waits for ever for a server without a sign of life: it is given up after [`keepalive`](Command::keepalive), or
 //! 5 times that while there is input that it has not taken. One that lives and tells no exit status looks as if the process

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    buffers::{End, IDLE, Output, SOFT, State},
+    buffers::{ASKED, End, Output, State},
     error::{Cause, Error, Operation, Stream},
     status::ExitStatus,
 };
@@ -84,7 +84,7 @@ impl Pipes {
                 }
             }
             // What depends on the clock is looked at now and then.
-            let _ = tokio::time::timeout(IDLE, changed).await;
+            let _ = tokio::time::timeout(ASKED / 2, changed).await;
         }
     }
 
@@ -183,13 +183,13 @@ impl Pipes {
     ) -> Poll<io::Result<()>> {
         let mut state = self.state();
         let output = state.output(stream);
-        output.read_at = Some(Instant::now());
+        output.is_read = true;
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         if output.length > 0 {
             output.reader = None;
-            let was_full = output.length >= SOFT.min(self.limit);
+            let was_full = output.length >= self.limit;
             output.pop(buffer);
             if was_full {
                 self.room.notify_one();
@@ -297,10 +297,7 @@ mod tests {
 
     use futures::FutureExt as _;
 
-    use super::{
-        super::buffers::{ASKED, UNREAD},
-        *,
-    };
+    use super::{super::buffers::UNREAD, *};
 
     fn pipes(limit: usize) -> Pipes {
         let operation =
@@ -308,11 +305,10 @@ mod tests {
         Pipes::new(Arc::new(operation), limit, [true; 3])
     }
 
-    /// As if stdout had been read last, if it was, and found to be full so long ago.
+    /// As if stdout had been found to be full so long ago.
     fn age(pipes: &Pipes, by: Duration) {
         let output = &mut pipes.state().outputs[0];
         let ago = Instant::now().checked_sub(by).unwrap();
-        output.read_at = output.read_at.map(|_| ago);
         output.full_at = output.full_at.map(|_| ago);
     }
 
@@ -361,32 +357,39 @@ mod tests {
         assert!(takes(&pipes, b"even more"));
     }
 
+    /// Whether a full stdout is in the way of somebody, who would wait for ever.
+    fn is_in_the_way(pipes: &Pipes) -> bool {
+        assert!(!takes(pipes, b"more"));
+        age(pipes, UNREAD);
+        pipes.deliver(Stream::Stdout, b"more").now_or_never().is_some_and(|taken| taken.is_err())
+    }
+
     #[tokio::test]
     async fn to_ask_for_the_end_is_to_wait_for_it() {
-        let pipes = pipes(2 * SOFT);
-        assert!(takes(&pipes, &vec![0; SOFT]));
-        assert!(!takes(&pipes, b"more"), "nobody waits");
+        let pipes = pipes(4);
+        assert!(takes(&pipes, b"full"));
+        assert!(!is_in_the_way(&pipes), "nobody waits");
         assert!(pipes.ending().is_none());
-        assert!(takes(&pipes, b"more"));
+        assert!(is_in_the_way(&pipes));
         pipes.state().asked_at = Instant::now().checked_sub(ASKED);
-        assert!(!takes(&pipes, b"even more"), "that was long ago");
+        assert!(!is_in_the_way(&pipes), "that was long ago");
     }
 
     #[tokio::test]
     async fn who_is_gone_does_not_wait() {
-        let pipes = pipes(2 * SOFT);
-        assert!(takes(&pipes, &vec![0; SOFT]));
+        let pipes = pipes(4);
+        assert!(takes(&pipes, b"full"));
         let context = Context::from_waker(Waker::noop());
         assert!(pipes.poll_write(&context, &vec![0; INPUT]).is_ready());
         assert!(pipes.poll_write(&context, b"x").is_pending());
-        assert!(takes(&pipes, b"more"), "a writer waits for room");
+        assert!(is_in_the_way(&pipes), "a writer waits for room");
         pipes.close_input();
-        assert!(!takes(&pipes, b"even more"), "it has been dropped");
+        assert!(!is_in_the_way(&pipes), "it has been dropped");
         let mut byte = [0];
         assert!(pipes.poll_read(Stream::Stderr, &context, &mut ReadBuf::new(&mut byte)).is_pending());
-        assert!(takes(&pipes, b"even more"), "a reader waits for the other output");
+        assert!(is_in_the_way(&pipes), "a reader waits for the other output");
         pipes.discard(Stream::Stderr);
-        assert!(!takes(&pipes, b"the last"), "it has been dropped");
+        assert!(!is_in_the_way(&pipes), "it has been dropped");
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use futures::{Sink, SinkExt as _, Stream as Source, StreamExt as _};
 use kube::{api::TerminalSize, client::Connection};
 use tokio::{
-    sync::watch,
-    time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
+    sync::{Notify, watch},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -39,9 +39,10 @@ const CLOSE: u8 = 255;
 const PINGS: u32 = 12;
 /// How many times as long a server may be silent that has not taken all input: it may be the process that takes none.
 const SPANS_WITH_INPUT: u32 = 5;
-/// How long a server may take to close the connection once it has told the exit status, and to tell it once it takes
-/// no more input.
+/// How long a server may take to close the connection once it has told the exit status.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a server that takes no more input may be silent until it tells the exit status.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What the server says at the end: how the process ended, or why it could not.
 type Status = Result<ExitStatus, Cause>;
@@ -109,6 +110,8 @@ struct Patience {
 struct Progress {
     /// How many bytes of input are nothing to wait for.
     spare: usize,
+    /// A sign of life is wanted.
+    quiet: Notify,
     sent: AtomicUsize,
     /// The number of the last ping, of the first one behind all input, and of the last one that was answered.
     ping: AtomicU64,
@@ -119,7 +122,7 @@ struct Progress {
 impl Progress {
     fn new(spare: usize) -> Self {
         let [ping, behind, answered] = [0; 3].map(AtomicU64::new);
-        Self { spare, sent: AtomicUsize::new(0), ping, behind, answered }
+        Self { spare, quiet: Notify::new(), sent: AtomicUsize::new(0), ping, behind, answered }
     }
 
     /// Input is about to be sent.
@@ -177,8 +180,8 @@ async fn session(connection: Connection, pipes: &Pipes, bounds: Bounds, streams:
     };
     let both_ways = async {
         tokio::select! {
-            status = receive(&mut stream, pipes, patient, progress) => status,
-            cause = send(sink, pipes, silence, end_of_input, patience, progress) => Err(cause),
+            status = receive(&mut stream, pipes, silence / PINGS, patient, progress) => status,
+            cause = send(sink, pipes, end_of_input, patience, progress) => Err(cause),
         }
     };
     let status = tokio::select! {
@@ -206,7 +209,6 @@ enum EndOfInput {
 async fn send<S>(
     mut sink: S,
     pipes: &Pipes,
-    silence: Duration,
     end_of_input: EndOfInput,
     patience: watch::Sender<Patience>,
     progress: &Progress,
@@ -214,9 +216,6 @@ async fn send<S>(
 where
     S: Sink<Message, Error = tungstenite::Error> + Unpin,
 {
-    let period = silence / PINGS;
-    let mut pings = interval_at(Instant::now() + period, period);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             outgoing = pipes.outgoing() => match (outgoing, end_of_input) {
@@ -232,12 +231,12 @@ where
                 }
                 (Outgoing::Size(size), _) => resize(&size),
             },
-            _ = pings.tick() => progress.ping(),
+            () = progress.quiet.notified() => progress.ping(),
         };
         if let Err(error) = sink.send(message).await {
             // A process that ends with input unread ends the connection for it; its status may be on the way, behind
             // output that somebody is slow to read.
-            patience.send_replace(Patience { span: LINGER, reason: error.to_string(), whatever: true });
+            patience.send_replace(Patience { span: LAST_WORDS, reason: error.to_string(), whatever: true });
             return pending().await;
         }
         pipes.sent();
@@ -253,6 +252,7 @@ fn resize(size: &TerminalSize) -> Message {
 async fn receive<S>(
     stream: &mut S,
     pipes: &Pipes,
+    period: Duration,
     mut patience: watch::Receiver<Patience>,
     progress: &Progress,
 ) -> Result<Status, Cause>
@@ -260,7 +260,7 @@ where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
     loop {
-        let message = next(stream, &mut patience, progress).await?;
+        let message = next(stream, period, &mut patience, progress).await?;
         if let Message::Pong(bytes) = &message {
             progress.pong(bytes);
         }
@@ -272,18 +272,25 @@ where
 
 /// The next message, if there is one before patience ends, which may become less meanwhile; with input that the server
 /// has not taken, it is [`SPANS_WITH_INPUT`] times as long.
+///
+/// A ping is sent only after a period in which nothing came, and not while output waits for its reader. A server that has
+/// closed the connection may not have got rid of all that it wrote: its system keeps that, until anything comes from here, and then throws
+/// it away.
 async fn next<S>(
     stream: &mut S,
+    period: Duration,
     patience: &mut watch::Receiver<Patience>,
     progress: &Progress,
 ) -> Result<Message, Cause>
 where
     S: Source<Item = tungstenite::Result<Message>> + Unpin,
 {
+    let mut silence = pin!(sleep(patience.borrow_and_update().span));
+    let mut quiet = pin!(sleep(period));
     let mut spans = 0;
     loop {
-        let span = patience.borrow_and_update().span;
         tokio::select! {
+            // Whatever the clock says: what is there has come.
             biased;
             message = stream.next() => return match message {
                 Some(Ok(Message::Text(_))) => Err(Cause::Lost { reason: "a text message came".to_owned() }),
@@ -291,9 +298,11 @@ where
                 Some(Err(error)) => Err(Cause::Lost { reason: error.to_string() }),
                 None => Err(Cause::Lost { reason: "the connection was closed".to_owned() }),
             },
-            Ok(()) = patience.changed() => (),
-            () = sleep(span) => {
-                let Patience { reason, whatever, .. } = &*patience.borrow();
+            Ok(()) = patience.changed() => {
+                silence.set(sleep(patience.borrow_and_update().span));
+            }
+            () = &mut silence => {
+                let Patience { span, reason, whatever } = &*patience.borrow();
                 if *whatever || !progress.may_wait() {
                     return Err(Cause::Lost { reason: reason.clone() });
                 }
@@ -303,6 +312,11 @@ where
                     let reason = format!("nothing from the server for {silence:?}, with input that it has not taken");
                     return Err(Cause::Lost { reason });
                 }
+                silence.set(sleep(*span));
+            }
+            () = &mut quiet => {
+                progress.quiet.notify_one();
+                quiet.set(sleep(period));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Readers that are slower than the process, or do not read at all: memory has a bound, and nothing is lost.
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{join, join_all};
 use kube_ext::{
     exec::{Cause, Stream},
     fake::{Exit, FakeCluster, Process},
@@ -11,7 +11,9 @@ use tokio::{
     time::sleep,
 };
 
-use super::setup::{MIB, cluster_with, command, drain, noise, pods, until, within, within_seconds};
+use super::setup::{
+    MIB, SEVEN, V5, cluster_with, command, drain, noise, pods, send, server, until, within, within_seconds,
+};
 
 const SIZE: usize = 48 * MIB;
 /// What the kernel and both sides hold at most, beside what this library does: far less than there is to come.
@@ -47,9 +49,9 @@ async fn stopped(cluster: &FakeCluster) -> u64 {
 #[tokio::test]
 async fn nobody_reads_and_nobody_waits() {
     let cluster = cluster(SIZE).await;
-    let mut child = within(command(&pods(&cluster)).spawn()).await.unwrap();
+    let mut child = within(command(&pods(&cluster)).max_output(MIB).spawn()).await.unwrap();
     let before = within(stopped(&cluster)).await;
-    assert!(before > 256 * 1024 && before < ON_THE_WAY, "{before}");
+    assert!(before > MIB as u64 && before < ON_THE_WAY, "{before}");
     let ((stdout, _), (stderr, _)) =
         within(join(drain(child.stdout.take().unwrap()), drain(child.stderr.take().unwrap()))).await;
     assert!(stdout == noise(SIZE, 1) && stderr == noise(SIZE, 2));
@@ -63,7 +65,7 @@ async fn one_is_read_slowly_and_the_other_not_at_all() {
         Exit::code(7)
     })
     .await;
-    let mut child = within(command(&pods(&cluster)).spawn()).await.unwrap();
+    let mut child = within(command(&pods(&cluster)).max_output(MIB).spawn()).await.unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut read = Vec::new();
     let mut piece = vec![0; MIB];
@@ -85,7 +87,7 @@ async fn a_slow_reader_beside_a_wait() {
         Exit::code(7)
     })
     .await;
-    let mut child = within(command(&pods(&cluster)).spawn()).await.unwrap();
+    let mut child = within(command(&pods(&cluster)).max_output(MIB).spawn()).await.unwrap();
     let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let read = async {
         let mut read = Vec::new();
@@ -210,4 +212,28 @@ async fn too_much_closes_the_connection() {
     let error = within(command(&pods(&cluster)).max_output(MIB).output()).await.unwrap_err();
     assert!(error.stdout() == b"yes\n".repeat(MIB / 4));
     until(|| cluster.open_streams() == 0).await;
+}
+
+/// A server that has written all closes the connection. What has not got through by then is lost with whatever comes from here after
+/// that, if only a ping.
+#[tokio::test]
+async fn a_server_that_is_through_before_its_reader() {
+    let all = (1..=8).map(async |mebibytes| {
+        let pods = server(V5, move |mut socket| async move {
+            for piece in noise(mebibytes * MIB, 1).chunks(32 * 1024) {
+                send(&mut socket, 1, piece).await;
+            }
+            send(&mut socket, 3, SEVEN).await;
+        })
+        .await;
+        let command = command(&pods).max_output(MIB / 4).keepalive(Duration::from_secs(24));
+        let mut child = within(command.spawn()).await.unwrap();
+        // As long as some pings take.
+        sleep(Duration::from_secs(7)).await;
+        let (stdout, end) = within(drain(child.stdout.take().unwrap())).await;
+        end.unwrap();
+        assert!(stdout == noise(mebibytes * MIB, 1), "{} bytes of {mebibytes} MiB", stdout.len());
+        assert_eq!(within(child.wait()).await.unwrap().code(), 7);
+    });
+    join_all(all).await;
 }

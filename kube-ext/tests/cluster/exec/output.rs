@@ -1,9 +1,13 @@
 //! Much output, whoever reads it when.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
+use futures::future::join_all;
 use kube_ext::exec::{Child, ChildStderr, ChildStdout, Stdio};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    time::sleep,
+};
 
 use super::setup::{LONG, Scene, play};
 
@@ -136,11 +140,33 @@ async fn a_slow_reader_loses_nothing() {
         while stdout.read_buf(&mut found).await.unwrap() > 0 {
             reads += 1;
             if reads % 500 == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(20)).await;
             }
         }
         check("stdout", &found, &UP);
         assert_eq!(child.wait().await.unwrap().code(), 3);
+    })
+    .await;
+}
+
+/// What waits on a node when a process ends may be lost there, and is told as a success: so nothing does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_pauses_loses_nothing() {
+    play("pauses", LONG, async |scene| {
+        scene.start_web().await;
+        let all = (4..=44).step_by(4).map(async |quarters: usize| {
+            let size = quarters << 18;
+            let script = format!("seq 1000000 9388607 | head -c {size}; exit 3");
+            let mut child = scene.sh(script).spawn().await.unwrap();
+            let mut stdout = child.stdout.take().unwrap();
+            // As long as some pings take, of this and of the node.
+            sleep(Duration::from_secs(21)).await;
+            let mut found = Vec::with_capacity(size);
+            stdout.read_to_end(&mut found).await.unwrap();
+            check("stdout", &found, &UP[..size]);
+            assert_eq!(child.wait().await.unwrap().code(), 3);
+        });
+        join_all(all).await;
     })
     .await;
 }
