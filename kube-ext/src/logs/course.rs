@@ -194,8 +194,12 @@ impl Course {
                 if is_snapshot { Then::Later } else { Then::Again }
             }
             End::Cut(cause) => Then::Failed(cause),
+            End::Strange if self.life != Life::HasRestarted && self.is_previous(reader).await? => {
+                (self.life, self.has_mark) = (Life::HasRestarted, false);
+                Then::Again
+            }
             End::Strange => {
-                // The container may have been started again, and its pod's status may not say so yet.
+                // The container may have been started again more than once, and its pod's status may not say so yet.
                 self.wait(STATUS).await;
                 self.on_gap = OnGap::Tell;
                 Then::Again
@@ -206,6 +210,18 @@ impl Course {
             }
             End::Dropped => Then::Done(Outcome::Stop),
         })
+    }
+
+    /// Whether the log of the start before is the one that has been read, whatever its pod's status says: it may be late.
+    async fn is_previous(&self, reader: &Reader) -> Result<bool, Cause> {
+        let Some(known) = reader.position.last() else { return Ok(false) };
+        let previous = Range { previous: true, ..self.asked };
+        match self.target.last_line(previous, self.parking.shared.tail.max_line).await {
+            Ok(last) => Ok(last.is_some_and(|last| last.time >= known.time)),
+            // There is none.
+            Err(cause) if is_refused(&cause) => Ok(false),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// What to ask for if nothing has come yet.
@@ -278,9 +294,7 @@ impl Course {
 
     /// Whether it is too early for a log.
     fn is_early(&self, reader: &Reader, cause: &Cause) -> bool {
-        let is_refused =
-            matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400);
-        is_refused && self.parking.shared.tail.follow && self.life == Life::Runs && !reader.has_started
+        is_refused(cause) && self.parking.shared.tail.follow && self.life == Life::Runs && !reader.has_started
     }
 
     /// Tells of a request that failed, and waits until it may be tried again. Not if it is not to be.
@@ -367,4 +381,9 @@ impl Course {
             _ => Place::Gone,
         }
     }
+}
+
+/// Whether there is no such log.
+fn is_refused(cause: &Cause) -> bool {
+    matches!(cause, Cause::Request { source: kube::Error::Api(status) } if status.code == 400)
 }

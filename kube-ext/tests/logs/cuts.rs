@@ -13,7 +13,7 @@ use kube_ext::{
     logs::{Event, LogExt as _},
 };
 
-use super::setup::{Now, api, at, cluster, lines, pod, running, tail, within};
+use super::setup::{Now, api, at, cluster, lines, next, pod, running, tail, within};
 
 /// Lines with few different times, of which many are equal, and texts that repeat themselves.
 fn noise(random: &mut fastrand::Rng, count: usize) -> Vec<(DateTime<Utc>, Vec<u8>)> {
@@ -173,4 +173,22 @@ async fn a_start_that_the_status_does_not_tell_of_yet() {
     let expected: Vec<_> = first.into_iter().chain(second).map(|(_, line)| line.into_bytes()).collect();
     assert_eq!(all, expected);
     assert!(tokio::time::timeout(Duration::from_millis(500), logs.next()).await.is_err());
+}
+
+/// For however long it does not: lines of the next start are none of the one before, and nothing is missing.
+#[tokio::test]
+async fn a_status_that_is_late() {
+    let cluster = cluster().await;
+    cluster.apply(&running("web-0")).unwrap();
+    let app = cluster.container("default", "web-0", "app");
+    app.log("first life");
+    let mut logs = api(&cluster).tail(tail().follow());
+    assert_eq!(next(&mut logs, 2).await, ["+ web-0/app 0", "web-0/app: first life"]);
+    app.log("its end");
+    app.restart();
+    app.log("second life");
+    assert_eq!(next(&mut logs, 2).await, ["web-0/app: its end", "- web-0/app 0"]);
+    assert!(tokio::time::timeout(Duration::from_secs(3), logs.next()).await.is_err());
+    cluster.apply(&pod("web-0", &[("app", Now::Running, 1)])).unwrap();
+    assert_eq!(next(&mut logs, 2).await, ["+ web-0/app 1", "web-0/app: second life"]);
 }
