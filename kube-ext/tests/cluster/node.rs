@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::support::TestNamespace;
 
 /// How long a pod, or a right, may take to be there. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Cluster {
     /// Whether containers run on a node, not as processes of this machine.

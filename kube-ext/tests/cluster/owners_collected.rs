@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use crate::{cluster::Cluster, support::TestNamespace};
 
 const CHILDREN: usize = 120;
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 const HELD: &str = "kube-ext.local/held";
 
 const OTHER_MAPS: &str = "configmaps.collected.kube-ext.example";
@@ -213,9 +213,12 @@ async fn orphans_are_what_the_garbage_collector_deletes() {
     let last = format!("{run}-last");
     let reference = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": words.uids[4]}]);
     maps.create(&create, &object(&metadata(&last, &run, &reference))).await.unwrap();
-    while !of_run.deleting().await.contains(&last) {
-        sleep(Duration::from_millis(200)).await;
-    }
+    let taken = timeout(PATIENCE, async {
+        while !of_run.deleting().await.contains(&last) {
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    taken.await.expect("the garbage collector is at work");
     let mut deleting = of_run.deleting().await;
     deleting.remove(&last);
     of_run.release().await;

@@ -22,13 +22,14 @@ use tokio::time::timeout;
 
 use crate::{
     cluster::Cluster,
+    owners::gaps,
     owners_relations_tables::{
         ACCESS, ACCESS_SAYS, DEBUGGER, PODS, PODS_SAY, SELECTORS, SELECTORS_SAY, TRAFFIC, TRAFFIC_SAYS,
     },
     support::TestNamespace,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Two namespaces, and what has been made for them.
 struct Scene {
@@ -173,7 +174,7 @@ impl Scene {
         expected.sort();
         let builder = self.builder().namespace(&self.namespace.name);
         let graph = builder.clone().relations(Relation::all()).load().await.unwrap();
-        assert!(graph.gaps().is_empty(), "{:?}", graph.gaps());
+        assert_eq!(gaps(&graph), [""; 0]);
         assert_same(&self.lines(&graph), &expected, "all of the namespace");
         for index in graph.nodes() {
             // What leads from it, and to it, is what the graph has.
@@ -335,10 +336,9 @@ async fn bindings_and_whom_they_are_for() {
         // What the server says of it; it takes a moment until bindings are known.
         if Cluster::HAS_NODE {
             for (verb, namespace, name, may) in table {
-                let mut tries = 0;
+                // Until then the whole of it is limited.
                 while scene.may(verb, namespace, name).await != may {
-                    tries += 1;
-                    assert!(tries < 100, "{verb} {namespace}/{name}: {may}");
+                    println!("{verb} {namespace}/{name}: not {may} yet");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }

@@ -25,7 +25,7 @@ use crate::{
     support::{TestNamespace, server_table},
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 async fn create<K>(namespace: &TestNamespace, object: Value, status: Value)
 where

@@ -1,7 +1,7 @@
 //! The columns of a custom resource that are told once: the server's own of its definition, against ours.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
@@ -9,16 +9,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use k8s_openapi::apimachinery::pkg::{
     api::resource::Quantity, apis::meta::v1::Time, util::intstr::IntOrString,
 };
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::{conditions, wait::await_condition};
 use kube::{Api, CustomResourceExt, ResourceExt};
 use kube_ext::columns::{Columns, PrinterColumns, Table};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::cluster::Cluster;
 use crate::support::TestNamespace;
 
+const PATIENCE: Duration = Duration::from_secs(300);
 const VESSELS: u64 = 200;
 
 #[derive(
@@ -123,9 +124,15 @@ async fn columns_of_a_custom_resource_are_the_servers() {
     let params = PatchParams::apply("kube-ext-test").force();
     crds.patch(Vessel::crd_name(), &params, &Patch::Apply(crd)).await.unwrap();
     let established = await_condition(crds.clone(), Vessel::crd_name(), conditions::is_crd_established());
-    timeout(Duration::from_secs(60), established).await.expect("in time").unwrap();
+    timeout(PATIENCE, established).await.expect("in time").unwrap();
 
     let api = Api::<Vessel>::namespaced(client.clone(), &namespace.name);
+    // A server may take a moment longer to serve what it calls established.
+    let since = Instant::now();
+    while let Err(error) = api.list_metadata(&ListParams::default()).await {
+        assert!(since.elapsed() < PATIENCE, "{error}");
+        sleep(Duration::from_millis(50)).await;
+    }
     for seed in 0..VESSELS {
         api.create(&PostParams::default(), &vessel(seed, Utc::now())).await.unwrap();
     }

@@ -24,7 +24,7 @@ const NODES: u64 = 500;
 /// Fewer, for a controller makes their pods.
 const DEPLOYMENTS: u64 = 200;
 const EVENTS: u64 = 1_000;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Seeds, the first of which is shown; `KUBE_EXT_TEST_SEED` sets it.
 fn seeds(count: u64) -> impl Iterator<Item = u64> {

@@ -54,7 +54,7 @@ fn pods() -> Vec<(Value, &'static [&'static str])> {
             pod(
                 "inits",
                 json!({
-                    "initContainers": [sh("one", "sleep 2"), sidecar("two", stay), sh("three", "sleep 2")],
+                    "initContainers": [sh("one", "sleep 10"), sidecar("two", stay), sh("three", "sleep 10")],
                     "containers": [sh("app", stay)],
                 }),
             ),
@@ -107,7 +107,7 @@ fn pods() -> Vec<(Value, &'static [&'static str])> {
         (
             pod(
                 "terminates",
-                json!({"containers": [sh("app", ignore_term)], "terminationGracePeriodSeconds": 4}),
+                json!({"containers": [sh("app", ignore_term)], "terminationGracePeriodSeconds": 30}),
             ),
             &["Running", "Terminating"],
         ),
@@ -146,7 +146,7 @@ async fn cells_equal_the_servers_while_pods_live_and_die() {
             seen.insert(format!("{name}: {status}"));
         }
         missing.retain(|_, statuses| !statuses.is_empty());
-        assert!(started.elapsed() < Duration::from_secs(240), "never seen: {missing:?}; seen: {seen:#?}");
+        assert!(started.elapsed() < Duration::from_secs(600), "never seen: {missing:?}; seen: {seen:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("{compared} rows of real pods compared; seen: {seen:#?}");

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::{cluster::Cluster, support::TestNamespace};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_come_and_go() {

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use crate::{cluster::Cluster, support::TestNamespace, writes::Writes};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How many watches are cut.
 const CUTS: u64 = 25;
 

@@ -62,7 +62,8 @@ impl TestNamespace {
         namespaces.delete(&self.name, &DeleteParams::default()).await.expect("delete namespace");
     }
 
-    /// Creates each pod, gives it its status, and deletes those that are to be seen terminating.
+    /// Creates each pod, gives it its status, and deletes those that are to be seen terminating. A controller collects those whose node does
+    /// not exist, some 40 seconds later, or sooner if it knows the node's name from others.
     pub(crate) async fn write(&self, pods: Vec<(Pod, Value, bool)>) {
         let api = self.pods();
         stream::iter(pods)
@@ -74,16 +75,28 @@ impl TestNamespace {
                     let problem = |error: kube::Error| format!("{name}: {error}\nstatus: {status}");
                     api.create(&PostParams::default(), &pod).await.map_err(problem)?;
                     let patch = Patch::Merge(json!({"status": status}));
-                    api.patch_status(&name, &PatchParams::default(), &patch).await.map_err(problem)?;
-                    if terminating {
-                        api.delete(&name, &DeleteParams::default()).await.map_err(problem)?;
+                    let told = async {
+                        api.patch_status(&name, &PatchParams::default(), &patch).await?;
+                        if terminating {
+                            api.delete(&name, &DeleteParams::default()).await?;
+                        }
+                        Ok(())
+                    };
+                    match told.await {
+                        // One whose node does not exist has been collected already.
+                        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+                        told => told.map_err(problem),
                     }
-                    Ok::<(), String>(())
                 }
             })
             .await
             .expect("write pods");
     }
+}
+
+/// Whether a group is one of custom resources that a test makes, and takes away again.
+pub(crate) fn is_of_a_test(group: &str) -> bool {
+    group.contains("kube-ext.") || group.contains("parity-")
 }
 
 /// The columns (name and priority) and rows of a collection, as the server prints them: `as=Table`, with each object.

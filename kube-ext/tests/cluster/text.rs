@@ -1,5 +1,7 @@
 //! The YAML and JSON of objects of every kind that the cluster serves: kubectl's own text against ours.
 
+use std::time::{Duration, Instant};
+
 use fastrand::Rng;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::{
@@ -18,11 +20,15 @@ use kube_ext::yaml::Yaml;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::cluster::Cluster;
 use crate::generate;
 use crate::kubectl::{create_objects, kinds, kubectl, kubectl_with};
 use crate::support::TestNamespace;
+
+/// How long it may take until objects stay as they are for a moment.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A namespace with the objects of `objects.yaml` and some random pods.
 async fn namespace(client: &Client) -> TestNamespace {
@@ -46,9 +52,9 @@ async fn lists_of_every_kind_equal_kubectls() {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
         let name = format!("{}.{}.{}", resource.plural, resource.version, resource.group);
         // Some objects change all the time: compare when none did between two lists.
-        let mut tries = 0..20;
+        let since = Instant::now();
         let (list, yaml, json) = loop {
-            assert!(tries.next().is_some(), "{name} never stays the same");
+            assert!(since.elapsed() < PATIENCE, "{name} never stays the same");
             let before = api.list(&ListParams::default()).await.expect(&name);
             let yaml = kubectl(&["get", &name, "-A", "-o", "yaml"]);
             let json = kubectl(&["get", &name, "-A", "-o", "json"]);
@@ -56,6 +62,7 @@ async fn lists_of_every_kind_equal_kubectls() {
             if before.items == after.items {
                 break (after, yaml, json);
             }
+            sleep(Duration::from_millis(500)).await;
         };
         compared += list.items.len();
         empty += usize::from(list.items.is_empty());
@@ -83,15 +90,16 @@ where
     for name in objects.iter().map(ResourceExt::name_any) {
         let get = |format| kubectl(&["get", &plural, &name, "-n", &namespace.name, "-o", format]);
         // A controller may write to the object meanwhile.
-        let mut tries = 0..20;
+        let since = Instant::now();
         let (object, yaml, json) = loop {
-            assert!(tries.next().is_some(), "{kind} {name} never stays the same");
+            assert!(since.elapsed() < PATIENCE, "{kind} {name} never stays the same");
             let before = api.get(&name).await.expect("get");
             let (yaml, json) = (get("yaml"), get("json"));
             let after = api.get(&name).await.expect("get");
             if before.resource_version() == after.resource_version() {
                 break (after, yaml, json);
             }
+            sleep(Duration::from_millis(500)).await;
         };
         // A typed object cannot tell a null from a field that is not there.
         let mut printed: Value = serde_json::from_str(&json).expect("JSON");

@@ -19,7 +19,7 @@ pub(crate) async fn transcript() -> Transcript {
     cluster.faults().compact();
     let kubeconfig = Kubeconfig::from_yaml(&cluster.kubeconfig("default")).expect("kubeconfig");
     let clients = Clients::of(&kubeconfig).await;
-    parity::play(&clients, &Played(&cluster)).await
+    parity::play(&clients, &Played(&cluster), |_| true).await
 }
 
 /// Pods of which each does what it does on a node.

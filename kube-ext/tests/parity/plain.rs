@@ -93,7 +93,8 @@ impl Plain {
     /// A group that is there because something else goes on in the cluster.
     fn is_foreign(&self, group: &Value) -> bool {
         let name = [&group["name"], &group["metadata"]["name"]].into_iter().find_map(Value::as_str);
-        name.is_some_and(|name| name.ends_with(".example") && !name.contains(&self.namespace))
+        let is_of_a_test = |name: &str| name.ends_with(".example") || name.contains("kube-ext.");
+        name.is_some_and(|name| is_of_a_test(name) && !name.contains(&self.namespace))
     }
 
     fn text(&mut self, text: &str) -> String {

@@ -13,13 +13,13 @@ use tokio::time::{sleep, timeout};
 use crate::parity::{self, Clients, Stage, Transcript, stage};
 
 /// How long a node may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Plays all scenarios on the cluster of the current context.
-pub(crate) async fn transcript() -> Transcript {
+/// Plays on the cluster of the current context the scenarios whose names are meant.
+pub(crate) async fn transcript(is_meant: impl Fn(&str) -> bool) -> Transcript {
     let kubeconfig = Kubeconfig::read().expect("these tests need a kubeconfig; see .ci/cluster/README.md");
     let clients = Clients::of(&kubeconfig).await;
-    parity::play(&clients, &Node).await
+    parity::play(&clients, &Node, is_meant).await
 }
 
 /// The scenes on a cluster with a node.

@@ -39,7 +39,7 @@ impl Clients {
 }
 
 /// How long a step is asked again and again, and how long a silent answer is listened to.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long any answer may take.
 const LIMIT: Duration = Duration::from_secs(120);
