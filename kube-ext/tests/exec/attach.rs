@@ -18,7 +18,7 @@ use super::setup::{
 const OUTPUT: &[u8] = b"listening\n";
 /// A close frame with a code.
 const GOODBYE: u64 = 4;
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(20);
 
 async fn cluster() -> FakeCluster {
     let cluster = FakeCluster::builder().objects([pod("web")]).start().await.unwrap();
@@ -71,7 +71,7 @@ async fn cut_after_every_byte(cut: impl Fn(u64) -> Fault) {
                 }
             }
         })
-        .buffer_unordered(40)
+        .buffer_unordered(60)
         .collect::<()>()
         .await;
 }
@@ -98,44 +98,62 @@ fn with_terminal() -> Value {
     pod
 }
 
+/// What a process says whose stdin has ended.
+const STDIN_ENDED: &str = r#"{"status":"Failure","message":"stdin has ended"}"#;
+
+/// Waits for the end of stdin.
+async fn end_of_stdin(socket: &mut Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        if matches!(message, Message::Binary(bytes) if bytes.first() == Some(&255)) {
+            return;
+        }
+    }
+}
+
 /// Tells the end, unless the end of stdin comes within a while.
 async fn unless_stdin_ends(mut socket: Socket) {
-    let ended = async {
-        while let Some(Ok(message)) = socket.next().await {
-            if matches!(message, Message::Binary(bytes) if bytes.first() == Some(&255)) {
-                return;
-            }
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(1), ended).await.is_ok();
-    let status = if ended { r#"{"status":"Failure","message":"stdin has ended"}"# } else { SUCCESS };
-    send(&mut socket, 3, status).await;
+    let ended = tokio::time::timeout(Duration::from_secs(1), end_of_stdin(&mut socket)).await.is_ok();
+    send(&mut socket, 3, if ended { STDIN_ENDED } else { SUCCESS }).await;
     until_gone(socket).await;
 }
 
-async fn attach(protocol: &'static str, pod: &Value) -> Attached {
-    let pods = server_with_pod(protocol, answer("200 OK", pod), unless_stdin_ends).await;
+async fn when_stdin_ends(mut socket: Socket) {
+    end_of_stdin(&mut socket).await;
+    send(&mut socket, 3, STDIN_ENDED).await;
+    until_gone(socket).await;
+}
+
+async fn attach<F>(
+    protocol: &'static str,
+    pod: &Value,
+    serve: impl Fn(Socket) -> F + Clone + Send + Sync + 'static,
+) -> Attached
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let pods = server_with_pod(protocol, answer("200 OK", pod), serve).await;
     within(pods.attach_to("web").stdin(Stdio::Piped).spawn()).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_wait_leaves_a_terminal_open() {
     for protocol in [V4, V5] {
-        let mut attached = attach(protocol, &with_terminal()).await;
+        let mut attached = attach(protocol, &with_terminal(), unless_stdin_ends).await;
         assert!(attached.has_terminal());
         within(attached.wait()).await.unwrap();
         assert!(attached.stdin.is_some());
     }
     // Without a terminal stdin is closed, so that the process can end.
-    let mut attached = attach(V5, &pod("web")).await;
-    within(attached.wait()).await.unwrap_err();
+    let mut attached = attach(V5, &pod("web"), when_stdin_ends).await;
+    let error = within(attached.wait()).await.unwrap_err();
+    assert!(error.to_string().ends_with(": stdin has ended"), "{error}");
     assert!(attached.stdin.is_none());
 }
 
 /// Before `v5` nothing can be told of the end of stdin, and to a terminal there is nothing to tell.
 #[tokio::test]
 async fn the_end_of_a_terminals_stdin() {
-    let mut attached = attach(V4, &with_terminal()).await;
+    let mut attached = attach(V4, &with_terminal(), unless_stdin_ends).await;
     let mut stdin = attached.stdin.take().unwrap();
     within(stdin.shutdown()).await.unwrap();
     drop(stdin);
@@ -146,7 +164,7 @@ async fn the_end_of_a_terminals_stdin() {
     let status = within(command.input("exit\n").status()).await.unwrap();
     assert!(status.success());
     // Without a terminal the process would wait for it for ever.
-    let mut attached = attach(V4, &pod("web")).await;
+    let mut attached = attach(V4, &pod("web"), when_stdin_ends).await;
     let error = within(attached.wait()).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::NoEndOfStdin), "{error}");
 }

@@ -328,8 +328,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stalled_body_leaves_the_connection() {
-        let bodies: [(fn() -> Response<Body>, &[u8]); 2] = [(fixed, b"zw"), (|| chunked(3), b"zw\r\n")];
-        for (body, last) in bodies {
+        let ends: [&[u8]; 2] = [b"zw", b"zw\r\n"];
+        for (body, last) in ([fixed, || chunked(3)] as [fn() -> Response<Body>; 2]).into_iter().zip(ends) {
             let cut = Cut { after: After::Bytes(8), end: End::Stall };
             let (received, silent) =
                 exchange_until(move |flushed| cut.apply(body(), flushed), Some(last)).await;

@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::fake::{FakeCluster, request::RequestInfo};
 
-    /// A watch of the ConfigMaps, whose time is over before it is read for the first time.
+    /// A watch of maps, whose time is over before it is read for the first time.
     fn late(cluster: &FakeCluster, query: &str) -> Watch {
         let shared = cluster.shared.clone();
         let (user, method) = ("somebody", Method::GET);
@@ -330,7 +330,7 @@ mod tests {
         let cluster = FakeCluster::builder().start().await.unwrap();
         let before = cluster.shared.store.version();
         // More than are taken at once.
-        let written: Vec<_> = (0..2 * BATCH + 1).map(|round| write(&cluster, round)).collect();
+        let written: Vec<_> = (0..=2 * BATCH).map(|round| write(&cluster, round)).collect();
         let mut watch = late(&cluster, &format!("watch=1&resourceVersion={before}"));
         for (index, version) in written.iter().enumerate() {
             let event = if index == 0 { "ADDED" } else { "MODIFIED" };
