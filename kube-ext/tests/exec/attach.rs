@@ -2,6 +2,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use kube_ext::{
     exec::{Attached, Cause, ExecExt as _, Stdio},
     fake::{Calls, FakeCluster, Fault},
@@ -29,8 +31,8 @@ async fn cluster() -> FakeCluster {
 }
 
 /// What an attachment has shown, and how it ended.
-async fn watch(cluster: &FakeCluster) -> (Vec<u8>, Result<(), kube_ext::exec::Error>) {
-    let attach = pods(cluster).attach_to("web").container("app").keepalive(SILENCE);
+async fn watch(pods: &Api<Pod>) -> (Vec<u8>, Result<(), kube_ext::exec::Error>) {
+    let attach = pods.attach_to("web").container("app").keepalive(SILENCE);
     let mut attached = within(attach.spawn()).await.unwrap();
     let (stdout, end) = within(drain(attached.stdout.take().unwrap())).await;
     let result = within(attached.wait()).await;
@@ -41,7 +43,7 @@ async fn watch(cluster: &FakeCluster) -> (Vec<u8>, Result<(), kube_ext::exec::Er
 /// How many bytes a server sends until the end of the attachment is told.
 async fn told() -> u64 {
     let cluster = cluster().await;
-    let (stdout, result) = watch(&cluster).await;
+    let (stdout, result) = watch(&pods(&cluster)).await;
     result.unwrap();
     assert_eq!(stdout, OUTPUT);
     until(|| cluster.open_streams() == 0).await;
@@ -50,28 +52,30 @@ async fn told() -> u64 {
 
 async fn cut_after_every_byte(cut: impl Fn(u64) -> Fault) {
     let told = told().await;
-    stream::iter(0..=told + GOODBYE)
-        .map(|bytes| {
-            let fault = cut(bytes);
-            async move {
-                let cluster = cluster().await;
-                cluster.faults().add(Calls::any().resource("pods/attach"), fault);
-                let (stdout, result) = watch(&cluster).await;
-                assert!(OUTPUT.starts_with(&stdout), "{bytes}");
-                match result {
-                    Ok(()) => assert!(bytes >= told && stdout == OUTPUT, "{bytes}: an end out of nowhere"),
-                    Err(error) => {
-                        assert!(bytes < told, "{bytes}: the end has been told: {error}");
-                        assert!(matches!(error.cause(), Cause::Lost { .. }), "{bytes}: {error}");
-                        assert!(
-                            error.to_string().starts_with("attach in pod default/web container app: "),
-                            "{error}"
-                        );
-                    }
+    // All are there before the first attachment begins: it is not to be kept waiting by what another one takes to start.
+    let mut clusters = Vec::new();
+    for bytes in 0..=told + GOODBYE {
+        let cluster = cluster().await;
+        cluster.faults().add(Calls::any().resource("pods/attach"), cut(bytes));
+        clusters.push((bytes, pods(&cluster), cluster));
+    }
+    stream::iter(&clusters)
+        .map(async |(bytes, pods, _)| {
+            let (bytes, (stdout, result)) = (*bytes, watch(pods).await);
+            assert!(OUTPUT.starts_with(&stdout), "{bytes}");
+            match result {
+                Ok(()) => assert!(bytes >= told && stdout == OUTPUT, "{bytes}: an end out of nowhere"),
+                Err(error) => {
+                    assert!(bytes < told, "{bytes}: the end has been told: {error}");
+                    assert!(matches!(error.cause(), Cause::Lost { .. }), "{bytes}: {error}");
+                    assert!(
+                        error.to_string().starts_with("attach in pod default/web container app: "),
+                        "{error}"
+                    );
                 }
             }
         })
-        .buffer_unordered(60)
+        .buffer_unordered(clusters.len())
         .collect::<()>()
         .await;
 }
