@@ -261,19 +261,21 @@ async fn a_request_that_is_not_taken_is_given_up() {
 
 #[tokio::test]
 async fn a_connection_may_rest_for_as_long_as_an_answer_may_take_if_the_config_says_so() {
-    let cluster = FakeCluster::builder().start().await.unwrap();
-    for reset_reader_on_write in [true, false] {
+    let [rest, late] = [7, 5].map(Duration::from_secs);
+    let both = [true, false].map(async |reset_reader_on_write| {
+        let cluster = FakeCluster::builder().start().await.unwrap();
         let mut config = config_of(&cluster).await;
-        config.read_timeout = Some(Duration::from_millis(3600));
+        // More than either, and less than both.
+        config.read_timeout = Some(Duration::from_secs(10));
         config.reset_reader_on_write = reset_reader_on_write;
         let client = plain(&config);
         within(client.apiserver_version()).await.unwrap();
-        sleep(Duration::from_millis(2400)).await;
-        let slow = cluster.faults().add(Calls::any(), Fault::delay(Duration::from_millis(2400)));
+        sleep(rest).await;
+        cluster.faults().add(Calls::any(), Fault::delay(late));
         let answer = within(client.apiserver_version()).await;
-        slow.remove();
         assert_eq!(answer.is_ok(), reset_reader_on_write, "{answer:?}");
-    }
+    });
+    futures::future::join_all(both).await;
 }
 
 #[tokio::test]

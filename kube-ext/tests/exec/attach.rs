@@ -2,6 +2,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use kube_ext::{
     exec::{Attached, Cause, ExecExt as _, Stdio},
     fake::{Calls, FakeCluster, Fault},
@@ -18,7 +20,7 @@ use super::setup::{
 const OUTPUT: &[u8] = b"listening\n";
 /// A close frame with a code.
 const GOODBYE: u64 = 4;
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(20);
 
 async fn cluster() -> FakeCluster {
     let cluster = FakeCluster::builder().objects([pod("web")]).start().await.unwrap();
@@ -29,8 +31,8 @@ async fn cluster() -> FakeCluster {
 }
 
 /// What an attachment has shown, and how it ended.
-async fn watch(cluster: &FakeCluster) -> (Vec<u8>, Result<(), kube_ext::exec::Error>) {
-    let attach = pods(cluster).attach_to("web").container("app").keepalive(SILENCE);
+async fn watch(pods: &Api<Pod>) -> (Vec<u8>, Result<(), kube_ext::exec::Error>) {
+    let attach = pods.attach_to("web").container("app").keepalive(SILENCE);
     let mut attached = within(attach.spawn()).await.unwrap();
     let (stdout, end) = within(drain(attached.stdout.take().unwrap())).await;
     let result = within(attached.wait()).await;
@@ -41,7 +43,7 @@ async fn watch(cluster: &FakeCluster) -> (Vec<u8>, Result<(), kube_ext::exec::Er
 /// How many bytes a server sends until the end of the attachment is told.
 async fn told() -> u64 {
     let cluster = cluster().await;
-    let (stdout, result) = watch(&cluster).await;
+    let (stdout, result) = watch(&pods(&cluster)).await;
     result.unwrap();
     assert_eq!(stdout, OUTPUT);
     until(|| cluster.open_streams() == 0).await;
@@ -50,28 +52,30 @@ async fn told() -> u64 {
 
 async fn cut_after_every_byte(cut: impl Fn(u64) -> Fault) {
     let told = told().await;
-    stream::iter(0..=told + GOODBYE)
-        .map(|bytes| {
-            let fault = cut(bytes);
-            async move {
-                let cluster = cluster().await;
-                cluster.faults().add(Calls::any().resource("pods/attach"), fault);
-                let (stdout, result) = watch(&cluster).await;
-                assert!(OUTPUT.starts_with(&stdout), "{bytes}");
-                match result {
-                    Ok(()) => assert!(bytes >= told && stdout == OUTPUT, "{bytes}: an end out of nowhere"),
-                    Err(error) => {
-                        assert!(bytes < told, "{bytes}: the end has been told: {error}");
-                        assert!(matches!(error.cause(), Cause::Lost { .. }), "{bytes}: {error}");
-                        assert!(
-                            error.to_string().starts_with("attach in pod default/web container app: "),
-                            "{error}"
-                        );
-                    }
+    // All are there before the first attachment begins: it is not to be kept waiting by what another one takes to start.
+    let mut clusters = Vec::new();
+    for bytes in 0..=told + GOODBYE {
+        let cluster = cluster().await;
+        cluster.faults().add(Calls::any().resource("pods/attach"), cut(bytes));
+        clusters.push((bytes, pods(&cluster), cluster));
+    }
+    stream::iter(&clusters)
+        .map(async |(bytes, pods, _)| {
+            let (bytes, (stdout, result)) = (*bytes, watch(pods).await);
+            assert!(OUTPUT.starts_with(&stdout), "{bytes}");
+            match result {
+                Ok(()) => assert!(bytes >= told && stdout == OUTPUT, "{bytes}: an end out of nowhere"),
+                Err(error) => {
+                    assert!(bytes < told, "{bytes}: the end has been told: {error}");
+                    assert!(matches!(error.cause(), Cause::Lost { .. }), "{bytes}: {error}");
+                    assert!(
+                        error.to_string().starts_with("attach in pod default/web container app: "),
+                        "{error}"
+                    );
                 }
             }
         })
-        .buffer_unordered(40)
+        .buffer_unordered(clusters.len())
         .collect::<()>()
         .await;
 }
@@ -98,44 +102,62 @@ fn with_terminal() -> Value {
     pod
 }
 
+/// What a process says whose stdin has ended.
+const STDIN_ENDED: &str = r#"{"status":"Failure","message":"stdin has ended"}"#;
+
+/// Waits for the end of stdin.
+async fn end_of_stdin(socket: &mut Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        if matches!(message, Message::Binary(bytes) if bytes.first() == Some(&255)) {
+            return;
+        }
+    }
+}
+
 /// Tells the end, unless the end of stdin comes within a while.
 async fn unless_stdin_ends(mut socket: Socket) {
-    let ended = async {
-        while let Some(Ok(message)) = socket.next().await {
-            if matches!(message, Message::Binary(bytes) if bytes.first() == Some(&255)) {
-                return;
-            }
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(1), ended).await.is_ok();
-    let status = if ended { r#"{"status":"Failure","message":"stdin has ended"}"# } else { SUCCESS };
-    send(&mut socket, 3, status).await;
+    let ended = tokio::time::timeout(Duration::from_secs(1), end_of_stdin(&mut socket)).await.is_ok();
+    send(&mut socket, 3, if ended { STDIN_ENDED } else { SUCCESS }).await;
     until_gone(socket).await;
 }
 
-async fn attach(protocol: &'static str, pod: &Value) -> Attached {
-    let pods = server_with_pod(protocol, answer("200 OK", pod), unless_stdin_ends).await;
+async fn when_stdin_ends(mut socket: Socket) {
+    end_of_stdin(&mut socket).await;
+    send(&mut socket, 3, STDIN_ENDED).await;
+    until_gone(socket).await;
+}
+
+async fn attach<F>(
+    protocol: &'static str,
+    pod: &Value,
+    serve: impl Fn(Socket) -> F + Clone + Send + Sync + 'static,
+) -> Attached
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let pods = server_with_pod(protocol, answer("200 OK", pod), serve).await;
     within(pods.attach_to("web").stdin(Stdio::Piped).spawn()).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_wait_leaves_a_terminal_open() {
     for protocol in [V4, V5] {
-        let mut attached = attach(protocol, &with_terminal()).await;
+        let mut attached = attach(protocol, &with_terminal(), unless_stdin_ends).await;
         assert!(attached.has_terminal());
         within(attached.wait()).await.unwrap();
         assert!(attached.stdin.is_some());
     }
     // Without a terminal stdin is closed, so that the process can end.
-    let mut attached = attach(V5, &pod("web")).await;
-    within(attached.wait()).await.unwrap_err();
+    let mut attached = attach(V5, &pod("web"), when_stdin_ends).await;
+    let error = within(attached.wait()).await.unwrap_err();
+    assert!(error.to_string().ends_with(": stdin has ended"), "{error}");
     assert!(attached.stdin.is_none());
 }
 
 /// Before `v5` nothing can be told of the end of stdin, and to a terminal there is nothing to tell.
 #[tokio::test]
 async fn the_end_of_a_terminals_stdin() {
-    let mut attached = attach(V4, &with_terminal()).await;
+    let mut attached = attach(V4, &with_terminal(), unless_stdin_ends).await;
     let mut stdin = attached.stdin.take().unwrap();
     within(stdin.shutdown()).await.unwrap();
     drop(stdin);
@@ -146,7 +168,7 @@ async fn the_end_of_a_terminals_stdin() {
     let status = within(command.input("exit\n").status()).await.unwrap();
     assert!(status.success());
     // Without a terminal the process would wait for it for ever.
-    let mut attached = attach(V4, &pod("web")).await;
+    let mut attached = attach(V4, &pod("web"), when_stdin_ends).await;
     let error = within(attached.wait()).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::NoEndOfStdin), "{error}");
 }

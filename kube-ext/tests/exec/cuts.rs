@@ -22,7 +22,7 @@ const INPUT: &[u8] = b"meow";
 /// A close frame with a code.
 const GOODBYE: u64 = 4;
 /// More than it takes a busy machine to answer.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(20);
 /// What a message takes at most, and the heads of all of a session.
 const FRAME: u64 = 33 * 1024;
 
@@ -147,7 +147,7 @@ impl Cuts {
         assert!(bytes < self.session.told, "{bytes}: the status has been told: {error}");
         assert_lost(error);
         if self.end == End::Stall {
-            assert!(error.to_string().ends_with("nothing from the server for 10s"), "{bytes}: {error}");
+            assert!(error.to_string().ends_with("nothing from the server for 20s"), "{bytes}: {error}");
         }
     }
 
@@ -206,7 +206,7 @@ async fn cut(session: Session, end: End, cuts: &[u64]) {
     let all = Cuts::new(session, end, cuts).await;
     let sessions = stream::iter(cuts).map(|bytes| join(all.collect(*bytes), all.read(*bytes)));
     // Those that fall silent do nothing but wait.
-    let at_once = if end == End::Stall { 150 } else { 30 };
+    let at_once = if end == End::Stall { 75 } else { 30 };
     sessions.buffer_unordered(at_once).map(drop).collect::<()>().await;
     until(|| all.cluster.open_streams() == 0).await;
 }

@@ -1,10 +1,5 @@
 //! What a process reads: all of it, its end, and what happens when it does not want it.
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::Hasher as _,
-    io::ErrorKind,
-    time::{Duration, Instant},
-};
+use std::{collections::hash_map::DefaultHasher, hash::Hasher as _, io::ErrorKind, time::Duration};
 
 use futures::future::join;
 use kube_ext::{
@@ -251,11 +246,9 @@ async fn input_against_a_flood_of_output() {
     drop(child.stdout.take());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut stdin = child.stdin.take().unwrap();
-    let began = Instant::now();
     within(stdin.write_all(&[42])).await.unwrap();
     within(stdin.flush()).await.unwrap();
     assert_eq!(within(child.wait()).await.unwrap().code(), 42);
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

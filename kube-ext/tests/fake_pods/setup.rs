@@ -103,7 +103,7 @@ pub(crate) async fn rest(socket: &mut Socket) -> (Vec<Vec<u8>>, Option<u16>) {
 
 /// What a future gives, unless it takes longer than anything here does.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes too long")
+    tokio::time::timeout(Duration::from_secs(300), future).await.expect("it takes too long")
 }
 
 /// Waits until something holds.

@@ -1,6 +1,8 @@
 //! Pods: their nodes end them.
 use std::time::Duration;
 
+use futures::{AsyncBufReadExt as _, StreamExt as _};
+use http::Request;
 use serde_json::{Value, json};
 
 use crate::setup::{Server, text};
@@ -32,12 +34,23 @@ async fn goes(server: &Server, name: &str) -> bool {
 async fn node_stops_a_pod() {
     let server = Server::start().await;
     server.post("/api/v1/nodes", json!({"metadata": {"name": "n"}})).await;
-    pod(&server, "p", Some("n")).await;
+    let created = pod(&server, "p", Some("n")).await;
+    let watch = format!("{PODS}?watch=1&resourceVersion={}", text(&created, "/metadata/resourceVersion"));
+    let watch = Request::get(watch).body(Vec::new()).unwrap();
+    let mut events = server.client.request_stream(watch).await.unwrap().lines();
     let (_, marked) = server.delete(&format!("{PODS}/p"), json!({})).await;
     let metadata = &marked["metadata"];
     assert_eq!((&metadata["deletionGracePeriodSeconds"], &metadata["generation"]), (&json!(30), &json!(2)));
-    assert_eq!(server.get(&format!("{PODS}/p")).await.0, 200, "it ends in a moment, not at once");
-    assert!(goes(&server, "p").await);
+    // It is marked, and ends in a moment, not at once.
+    for (expected, grace) in [("MODIFIED", 30), ("MODIFIED", 0), ("DELETED", 0)] {
+        let event = tokio::time::timeout(Duration::from_secs(60), events.next()).await.unwrap().unwrap();
+        let event: Value = serde_json::from_str(&event.unwrap()).unwrap();
+        let metadata = &event["object"]["metadata"];
+        assert_eq!((text(&event, "/type"), &metadata["name"]), (expected, &json!("p")));
+        assert_eq!(metadata["deletionGracePeriodSeconds"], grace, "{event}");
+        assert!(metadata["deletionTimestamp"].is_string(), "{event}");
+    }
+    assert_eq!(server.get(&format!("{PODS}/p")).await.0, 404);
 }
 
 #[tokio::test]

@@ -5,10 +5,22 @@ use std::time::Duration;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube_ext::{
     fake::{Calls, Fault},
-    logs::{Cause, Event, LogExt as _},
+    logs::{Cause, Event, LogExt as _, LogStream},
 };
 
 use super::setup::{Now, api, at, cluster, next, pod, running, tail, within};
+
+/// For longer than this nothing here is late.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// The pod of the next line.
+async fn pod_of_line(logs: &mut LogStream) -> String {
+    loop {
+        if let Event::Line(line) = logs.next().await.unwrap().unwrap() {
+            return line.pod().to_owned();
+        }
+    }
+}
 
 #[tokio::test]
 async fn by_time_across_containers() {
@@ -59,7 +71,7 @@ async fn one_that_is_silent_is_not_waited_for() {
         cluster.apply(&running(name)).unwrap();
     }
     let [one, two] = ["web-0", "web-1"].map(|name| cluster.container("default", name, "app"));
-    let mut logs = api(&cluster).tail(tail().follow()).merged_within(Duration::from_millis(300));
+    let mut logs = api(&cluster).tail(tail().follow()).merged_within(WINDOW);
     let mut started = next(&mut logs, 2).await;
     started.sort();
     assert_eq!(started, ["+ web-0/app 0", "+ web-1/app 0"]);
@@ -86,7 +98,7 @@ async fn one_that_has_ended_is_not_taken_for_another_that_is_late() {
     late.log_at(at(40), "second");
     let slow = Calls::any().resource("pods/log").name("web-1");
     cluster.faults().add(slow, Fault::delay(Duration::from_millis(400)));
-    let logs = api(&cluster).tail(tail().follow()).merged_within(Duration::from_secs(2));
+    let logs = api(&cluster).tail(tail().follow()).merged_within(WINDOW);
     let found = logs.try_filter_map(async |event| Ok(event.into_line())).take(4).try_collect::<Vec<_>>();
     let found: Vec<_> = within(found).await.unwrap().iter().map(|line| line.text().into_owned()).collect();
     assert_eq!(found, ["first", "second", "third", "fourth"]);
@@ -101,27 +113,13 @@ async fn so_many_at_a_time() {
         cluster.container("default", &name, "app").log("hello");
     }
     let mut logs = api(&cluster).tail(tail().follow().max_streams(2));
-    let mut found = Vec::new();
-    let collect = async {
-        while let Some(event) = logs.next().await {
-            if let Event::Line(line) = event.unwrap() {
-                found.push(line.pod().to_owned());
-            }
-        }
-    };
-    assert!(tokio::time::timeout(Duration::from_millis(500), collect).await.is_err());
-    assert_eq!(found.len(), 2, "the others wait for their turn: {found:?}");
+    let found = [within(pod_of_line(&mut logs)).await, within(pod_of_line(&mut logs)).await];
+    let more = tokio::time::timeout(Duration::from_millis(500), pod_of_line(&mut logs)).await;
+    assert!(more.is_err(), "the others wait for their turn: {found:?} {more:?}");
     // One ends, and another has its turn.
     cluster.container("default", &found[0], "app").finish();
     cluster.apply(&pod(&found[0], &[("app", Now::Ended(0), 0)])).unwrap();
-    let line = within(async {
-        loop {
-            if let Event::Line(line) = logs.next().await.unwrap().unwrap() {
-                return line.pod().to_owned();
-            }
-        }
-    });
-    assert!(!found.contains(&line.await));
+    assert!(!found.contains(&within(pod_of_line(&mut logs)).await));
 
     // Without following, all have their turn.
     let logs = api(&cluster).tail(tail().max_streams(2)).merged();
@@ -138,7 +136,7 @@ async fn a_line_that_is_waited_for() {
     app.log("starting");
     app.log(b"ready \xff on port 80");
     let pods = api(&cluster);
-    let soon = Duration::from_secs(20);
+    let soon = Duration::from_secs(60);
     let mut logs = pods.tail(tail().follow());
     let line = logs.wait_for(r"(?-u)ready \xff on port [0-9]+$", soon).await.unwrap();
     assert_eq!(line.bytes(), b"ready \xff on port 80");

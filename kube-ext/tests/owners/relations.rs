@@ -331,7 +331,8 @@ async fn a_service_account_of_three_thousand_pods() {
     let below =
         tree.lines().filter(|line| line.contains("├─Pod/pod-") || line.contains("└─Pod/pod-")).count();
     assert_eq!(below, PODS, "{}", tree.lines().take(10).collect::<Vec<_>>().join("\n"));
-    assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
+    // A tenth of this on a busy machine, unless each pod is looked up among all.
+    assert!(since.elapsed() < Duration::from_secs(300), "{:?}", since.elapsed());
 }
 
 #[tokio::test]

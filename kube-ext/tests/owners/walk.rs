@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::{cluster, map, object, uid};
 
+/// Nothing here takes longer, unless it never ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The names of owners, and the words of errors.
 async fn walk(object: &impl Resource, kinds: &Kinds) -> (Vec<String>, Vec<String>) {
     let found: Vec<_> = object.owners(kinds).collect().await;
@@ -166,15 +169,17 @@ async fn a_dropped_walk_leaves_no_request_open() {
     let (cluster, client) = cluster(vec![map(0, &[])]).await;
     let kinds = Kinds::new(client);
     kinds.find("cm").await.unwrap();
-    cluster.faults().add(Calls::verb("get").resource("configmaps"), Fault::hang());
+    let hung = cluster.faults().add(Calls::verb("get").resource("configmaps"), Fault::hang());
     let object = map(1, &[0]);
-    let walking = tokio::time::timeout(Duration::from_millis(200), object.controller_of(&kinds));
-    assert!(walking.await.is_err());
-    for _ in 0..100 {
-        if cluster.requests_open() == 0 {
-            return;
+    let asked = async {
+        while hung.hits() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    tokio::select! {
+        owner = object.controller_of(&kinds) => panic!("{owner:?}"),
+        asked = tokio::time::timeout(PATIENCE, asked) => asked.unwrap(),
     }
-    panic!("{:?}", cluster.requests());
+    let left = tokio::time::timeout(PATIENCE, cluster.until_no_requests()).await;
+    assert!(left.is_ok(), "{:?}", cluster.requests());
 }

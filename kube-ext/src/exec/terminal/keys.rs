@@ -205,6 +205,16 @@ mod tests {
         read
     }
 
+    /// Waits until so many bytes can be read: it is a thread of the kernel that brings them.
+    async fn arrived(terminal: &OwnedFd, count: usize) {
+        let wait = async {
+            while rustix::io::ioctl_fionread(terminal).unwrap() != count as u64 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(SOON, wait).await.unwrap();
+    }
+
     #[tokio::test]
     async fn every_byte_goes_through() {
         let _guard = one_at_a_time();
@@ -225,6 +235,7 @@ mod tests {
         assert_eq!(bytes(&mut keys).await, b"first");
         assert!(timeout(A_WHILE, keys.read()).await.is_err());
         user.write_all(b"second\n").unwrap();
+        arrived(terminal.file(), b"second\n".len()).await;
         tokio::time::sleep(A_WHILE).await;
         drop((keys, raw));
         let mut left = [0; 32];
@@ -238,8 +249,9 @@ mod tests {
         for detach in ["~", "~,.", "~,.,~", "a,a,a,b"] {
             let (mut user, (raw, terminal), mut keys) = keys(Some(detach));
             let sequence = detach.replace(',', "");
-            user.write_all(format!("xyz{sequence}behind\n").as_bytes()).unwrap();
-            tokio::time::sleep(A_WHILE).await;
+            let text = format!("xyz{sequence}behind\n");
+            user.write_all(text.as_bytes()).unwrap();
+            arrived(terminal.file(), text.len()).await;
             let typed = timeout(SOON, keys.read()).await.unwrap().unwrap();
             assert_eq!(typed, Typed::Detach(b"xyz".to_vec()), "{detach}");
             drop((keys, raw));

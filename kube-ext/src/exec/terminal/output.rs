@@ -74,7 +74,7 @@ mod tests {
             reader.read_to_end(&mut all).unwrap();
             all
         });
-        let empty = tokio::time::timeout(Duration::from_secs(20), output.write(bytes.clone())).await.unwrap();
+        let empty = tokio::time::timeout(Duration::from_secs(60), output.write(bytes.clone())).await.unwrap();
         assert!(empty.unwrap().is_empty());
         drop(output);
         assert!(read.join().unwrap() == bytes);

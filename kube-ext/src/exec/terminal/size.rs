@@ -111,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_latest_size_counts() {
-        let soon = Duration::from_secs(10);
+        let soon = Duration::from_secs(60);
         let (_user, terminal) = pty();
         resize(&terminal, 80, 24);
         let mut sizes = Sizes::new(Arc::new(terminal), None).unwrap();
@@ -135,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_next_remote_terminal_was_told_counts() {
-        let soon = Duration::from_secs(10);
+        let soon = Duration::from_secs(60);
         let (_user, terminal) = pty();
         resize(&terminal, 80, 24);
         let mut sizes = Sizes::new(Arc::new(terminal), Some(Size { width: 80, height: 24 })).unwrap();

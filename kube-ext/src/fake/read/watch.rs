@@ -84,6 +84,8 @@ struct Watch {
     /// When the next bookmark is sent, if any are.
     next_bookmark: Option<Instant>,
     end: Instant,
+    /// The last version that is told, once that has come.
+    last: Option<u64>,
     over: bool,
 }
 
@@ -141,6 +143,7 @@ impl Watch {
             started: version,
             next_bookmark: None,
             end,
+            last: None,
             over,
             shared,
         };
@@ -159,8 +162,15 @@ impl Watch {
                 }
             }
             let now = Instant::now();
-            if self.over || now >= self.end || !self.is_served() {
+            if self.over || !self.is_served() {
                 return None;
+            }
+            // What was written in time is told, however late that is.
+            if now >= self.end {
+                let last = *self.last.get_or_insert_with(|| self.shared.store.version());
+                if self.version >= last {
+                    return None;
+                }
             }
             // What is written from here on wakes us up.
             self.written.mark_unchanged();
@@ -266,4 +276,81 @@ fn line(event: &str, object: &[u8]) -> Bytes {
 
 fn too_old(version: u64, compacted: Compacted) -> Failure {
     Failure::expired(format!("too old resource version: {version} ({})", compacted.oldest))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::fake::{FakeCluster, request::RequestInfo};
+
+    /// A watch of maps, whose time is over before it is read for the first time.
+    fn late(cluster: &FakeCluster, query: &str) -> Watch {
+        let shared = cluster.shared.clone();
+        let (user, method) = ("somebody", Method::GET);
+        let info = RequestInfo::parse(&method, "/api/v1/configmaps", Some(query));
+        let kind = shared.kinds().find("", "v1", "configmaps").unwrap();
+        let call = Call {
+            record: shared.requests.begin(user, &method, &info, query),
+            user: user.to_owned(),
+            method,
+            kind: Some(kind.clone()),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            connection: CancellationToken::new(),
+            cut: None,
+            shared,
+            info,
+        };
+        let options = Options::of_watch(&kind, &call.info.query).unwrap();
+        let mut watch = Watch::start(&call, &kind, Form::of(&call.headers).unwrap(), options).unwrap();
+        watch.end = Instant::now();
+        watch
+    }
+
+    fn write(cluster: &FakeCluster, round: usize) -> u64 {
+        let data = json!({"round": round.to_string()});
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}, "data": data});
+        cluster.apply(&serde_json::from_value::<ConfigMap>(map).unwrap()).unwrap();
+        cluster.shared.store.version()
+    }
+
+    async fn next(watch: &mut Watch) -> Option<(String, String)> {
+        let event: Value = serde_json::from_slice(&watch.line().await?).unwrap();
+        let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some((text("/type"), text("/object/metadata/resourceVersion")))
+    }
+
+    /// As when the process was stopped between the request and its answer.
+    #[tokio::test]
+    async fn what_has_happened_is_told_though_the_time_is_over() {
+        let cluster = FakeCluster::builder().start().await.unwrap();
+        let before = cluster.shared.store.version();
+        // More than are taken at once.
+        let written: Vec<_> = (0..=2 * BATCH).map(|round| write(&cluster, round)).collect();
+        let mut watch = late(&cluster, &format!("watch=1&resourceVersion={before}"));
+        for (index, version) in written.iter().enumerate() {
+            let event = if index == 0 { "ADDED" } else { "MODIFIED" };
+            assert_eq!(next(&mut watch).await, Some((event.to_owned(), version.to_string())));
+        }
+        assert_eq!(next(&mut watch).await, None);
+    }
+
+    /// Or else a watch would not end while there are writes.
+    #[tokio::test]
+    async fn what_happens_when_the_time_is_over_is_not_waited_for() {
+        let cluster = FakeCluster::builder().start().await.unwrap();
+        let before = cluster.shared.store.version();
+        let written = write(&cluster, 0);
+        let mut watch = late(&cluster, &format!("watch=1&resourceVersion={before}"));
+        assert_eq!(next(&mut watch).await, Some(("ADDED".to_owned(), written.to_string())));
+        write(&cluster, 1);
+        assert_eq!(next(&mut watch).await, None);
+        // Nor is a version that is still to come.
+        let mut watch = late(&cluster, &format!("watch=1&resourceVersion={}", written + 100));
+        assert_eq!(next(&mut watch).await, None);
+    }
 }
