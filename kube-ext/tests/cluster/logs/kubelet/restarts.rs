@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use kube_ext::exec::ExitStatus;
 use kube_ext::logs::{Event, LogExt as _, Tail};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -96,7 +97,7 @@ async fn each_start_once_while_it_crashes() {
     play("crash-loop", LONG, async |scene| {
         // A log is out of reach once the start after the next has begun: each start goes on until its log has been told.
         let go_on = async |start: usize| {
-            while !scene.sh(format!("touch /data/go-{start}")).status().await.is_ok_and(|it| it.success()) {
+            while !scene.sh(format!("touch /data/go-{start}")).status().await.is_ok_and(ExitStatus::success) {
                 sleep(Duration::from_millis(100)).await;
             }
         };
