@@ -113,7 +113,7 @@ stop() {
   local pid
   if pid=$(pid_of "$1"); then
     kill -KILL -- "-$pid" 2> /dev/null || kill -KILL "$pid" 2> /dev/null || true
-    has_ended "$1" 30 || die "$1 of cluster $NAME (pid $pid) does not end"
+    has_ended "$1" 120 || die "$1 of cluster $NAME (pid $pid) does not end"
   fi
   rm -f "$CLUSTER/pids/$1"
 }

@@ -195,8 +195,8 @@ clusterDomain: cluster.local
 # Nobody answers there; without it every pod gets an event that says so.
 clusterDNS: [${SERVICE_RANGE%.0/*}.10]
 volumePluginDir: /var/lib/kubelet/volume-plugins
-# The disk is the machine's, and how full it is says nothing about this node.
-evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
+# Memory and disk are the machine's, and how full they are says nothing about this node. A kubelet ignores 0%.
+evictionHard: {memory.available: 0%, nodefs.available: 0%, nodefs.inodesFree: 0%, imagefs.available: 0%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 END

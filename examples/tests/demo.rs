@@ -1,10 +1,17 @@
 //! The example `get` where there is no kubeconfig: it shows the demo.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 /// The example, which `cargo test` built beside this test; run as on a machine that knows no cluster.
@@ -17,16 +24,24 @@ fn example() -> Command {
 
 #[test]
 fn the_demo_shows_pods_in_many_states() {
-    let output = example().args(["pods", "-A"]).output().unwrap();
-    let (table, errors) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{errors}");
-    assert_eq!(errors, "no kubeconfig found: this is the demo cluster inside the example\n");
-    assert!(table.starts_with("NAMESPACE   NAME "), "{table}");
-    let statuses: Vec<_> =
-        table.lines().skip(1).map(|row| row.split_whitespace().nth(3).unwrap_or_default()).collect();
-    for status in ["Completed", "ImagePullBackOff", "Init:0/3", "Pending", "Running", "Terminating"] {
-        assert!(statuses.contains(&status), "no {status} in\n{table}");
+    let end = Instant::now() + Duration::from_secs(300);
+    loop {
+        let output = example().args(["pods", "-A"]).output().unwrap();
+        let (table, errors) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{errors}");
+        assert_eq!(errors, "no kubeconfig found: this is the demo cluster inside the example\n");
+        assert!(table.starts_with("NAMESPACE   NAME "), "{table}");
+        let statuses: Vec<_> =
+            table.lines().skip(1).map(|row| row.split_whitespace().nth(3).unwrap_or_default()).collect();
+        let mut missing =
+            ["Completed", "ImagePullBackOff", "Init:0/3", "Pending", "Running", "Terminating"].into_iter();
+        match missing.find(|status| !statuses.contains(status)) {
+            None => return,
+            // A pod is like that for six seconds only, and a busy machine can be late.
+            Some("Init:0/3") if Instant::now() < end => {}
+            Some(status) => panic!("no {status} in\n{table}"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use k8s_openapi::api::core::v1::Pod;
@@ -14,6 +15,8 @@ use kube_ext::fake::{Calls, Fault};
 use kube_ext_examples::demo::Demo;
 use regex::Regex;
 
+/// How long anything may take. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(300);
 const TMP: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// An example, which `cargo test` built beside this test.
@@ -53,11 +56,23 @@ fn as_kubectl_has_them() {
     }
 }
 
+/// Whether nothing has happened yet in the demo, to which a pod comes after two seconds, and whose init containers end after six.
+fn is_early(table: &str) -> bool {
+    !table.contains("tick-") && table.contains("Init:0/3")
+}
+
 fn as_kubectl_has_them_in(store: &str) {
-    let (corner, table) = once(&["--store", store]);
-    let expected = Regex::new(r"^12 pods \| \d+\.\d MiB, \d+ bytes a pod \| live$").unwrap();
-    assert!(expected.is_match(&corner), "{corner}");
-    let (expected, ..) = run("get", &["pods", "-A"]);
+    let end = Instant::now() + PATIENCE;
+    // On a busy machine some see it late.
+    let (corner, table, expected) = loop {
+        let (corner, table) = once(&["--store", store]);
+        let (expected, ..) = run("get", &["pods", "-A"]);
+        if is_early(&table) && is_early(&expected) || Instant::now() >= end {
+            break (corner, table, expected);
+        }
+    };
+    let as_it_is = Regex::new(r"^12 pods \| \d+\.\d MiB, \d+ bytes a pod \| live$").unwrap();
+    assert!(as_it_is.is_match(&corner), "{corner}");
     assert_eq!(names(&table, 2), names(&expected, 2));
     // Ages go on between the two, and with them the width of a column.
     assert_eq!(names(&table, 9)[0], names(&expected, 9)[0]);

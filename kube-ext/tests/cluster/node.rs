@@ -36,8 +36,13 @@ impl Cluster {
         let is_so = |pod: Option<&Pod>| {
             pod.and_then(|pod| pod.status.as_ref()).is_some_and(|status| is_as(status, &expected))
         };
-        if let Ok(found) = timeout(PATIENCE, await_condition(pods.clone(), &name, is_so)).await {
-            found.expect("watch pod");
+        let started = async {
+            // A busy server can end a watch.
+            while await_condition(pods.clone(), &name, is_so).await.is_err() {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        if timeout(PATIENCE, started).await.is_ok() {
             return;
         }
         let found = pods.get(&name).await.expect("get pod").status;

@@ -7,11 +7,15 @@ use kube_ext::exec::{Cause, Error, ExecExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{sleep, timeout};
 
+use crate::proxy::Proxy;
 use crate::restart::play_alone;
 use crate::setup::Scene;
 
-/// In what time a command has to know that its connection is lost, once the server is gone: it is told by a reset.
-const BOUND: Duration = Duration::from_secs(5);
+/// In what time a command has to know that its connection is lost, once the server is gone: it is told, so it is to be before the
+/// 60 seconds of silence after which it would know by itself. The shell and the server take some of it to end.
+const BOUND: Duration = Duration::from_secs(45);
+/// After what time without a byte all has arrived that was written.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Leaves a file when it has written to both outputs, and goes on.
 fn script(number: usize) -> String {
@@ -27,15 +31,30 @@ async fn has_written(scene: &Scene, number: usize) {
 
 fn check_lost(error: &Error) {
     assert!(matches!(error.cause(), Cause::Lost { .. }), "{error:?}");
-    assert!(error.to_string().contains("connection lost before the exit status"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("connection lost before the exit status"), "{text}");
+    assert!(!text.contains("nothing from the server for"), "{text}");
+}
+
+/// Waits until nothing comes any more.
+async fn is_quiet(proxy: &Proxy) {
+    let (mut passed, mut since) = (proxy.passed(), Instant::now());
+    while since.elapsed() < QUIET {
+        sleep(Duration::from_millis(50)).await;
+        if proxy.passed() != passed {
+            (passed, since) = (proxy.passed(), Instant::now());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_is_restarted_in_mid_command() {
     play_alone("restart", async |scene, restart| {
         scene.start_web().await;
+        // These show nothing until they end: a proxy tells what has arrived.
+        let proxy = Proxy::new(scene, None).await;
         let collected: Vec<_> =
-            (0..10).map(|number| tokio::spawn(scene.sh(script(number)).output())).collect();
+            (0..10).map(|number| tokio::spawn(proxy.sh(script(number)).output())).collect();
         let mut child = scene.sh(script(10)).spawn().await.unwrap();
         let mut attached = scene.pods().attach_to("web").spawn().await.unwrap();
         for number in 0..=10 {
@@ -44,6 +63,7 @@ async fn the_server_is_restarted_in_mid_command() {
         let (mut stdout, mut line) = (child.stdout.take().unwrap(), [0; 7]);
         stdout.read_exact(&mut line).await.unwrap();
         assert_eq!(&line, b"out 10\n");
+        is_quiet(&proxy).await;
 
         let lost = async {
             let errors: Vec<_> =

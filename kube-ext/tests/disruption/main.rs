@@ -19,6 +19,9 @@ mod logs;
 #[path = "../cluster/node.rs"]
 #[allow(dead_code, reason = "these tests need less of it")]
 mod node;
+#[path = "../cluster/exec/proxy.rs"]
+#[allow(dead_code, reason = "these tests need less of it")]
+mod proxy;
 mod restart;
 #[path = "../cluster/row.rs"]
 #[allow(dead_code, reason = "these tests need less of it")]

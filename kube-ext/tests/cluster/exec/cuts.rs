@@ -12,8 +12,10 @@ use tokio::time::timeout;
 use super::proxy::{Cut, Proxy};
 use super::setup::{LONG, Scene, play};
 
-/// After which silence the server is given up.
+/// After which silence the server is given up, where it falls silent.
 const SILENCE: Duration = Duration::from_secs(5);
+/// And where it only is busy.
+const BUSY: Duration = Duration::from_secs(60);
 /// What all may take: to get through to a busy node, and to give it up.
 const BOUND: Duration = Duration::from_secs(120);
 /// How many commands run at once.
@@ -58,7 +60,7 @@ impl Session {
     /// Runs it by `spawn` through a connection of its own, which may be cut.
     async fn spawned(&self, scene: &Scene, cut: Option<Cut>) -> (Outcome, Lengths) {
         let proxy = Proxy::new(scene, cut).await;
-        let command = proxy.sh(self.script).keepalive(SILENCE);
+        let command = proxy.sh(self.script).keepalive(if cut.is_some() { SILENCE } else { BUSY });
         let mut child = match command.spawn().await {
             Ok(child) => child,
             Err(error) => return (outcome_of(&error, false), Lengths::default()),

@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use crate::cluster::Cluster;
 use crate::support::TestNamespace;
 
-/// What a test without much data may take, pods included.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
-/// And one with much.
-pub(crate) const LONG: Duration = Duration::from_secs(600);
+/// What a test without much data may take, pods included. Generous: the machine may be busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
+/// And one with much data, or many commands.
+pub(crate) const LONG: Duration = Duration::from_secs(1800);
 
 pub(crate) struct Scene {
     pub(crate) cluster: Cluster,

@@ -3,7 +3,7 @@
 use kube_ext::logs::{LogExt as _, LogLine, Part, Tail};
 use serde_json::json;
 
-use super::setup::{Ask, check, lines, ours, print, script};
+use super::setup::{Ask, all_lines, check, lines, ours, print, script};
 use crate::exec::setup::{LIMIT, Scene, play, pod_with};
 use crate::log_node::{kubectl_logs, start};
 
@@ -33,7 +33,7 @@ async fn that_are_no_text() {
             bytes.concat() + "\\n"
         };
         log(scene, &format!("printf '{}'", lines.map(octal).concat())).await;
-        let all = super::setup::lines(scene.pods().tail(Tail::new().pod("web"))).await;
+        let all = all_lines(scene, "web", lines.len()).await;
         assert_eq!(all.iter().map(LogLine::bytes).collect::<Vec<_>>(), lines);
         check_formats(scene).await;
     })
@@ -44,7 +44,7 @@ async fn that_are_no_text() {
 async fn of_which_no_two_lines_are_different() {
     play("equal", LIMIT, async |scene| {
         log(scene, "yes | head -n 20000").await;
-        let all = lines(scene.pods().tail(Tail::new().pod("web"))).await;
+        let all = all_lines(scene, "web", 20_000).await;
         assert_eq!(all.len(), 20_000);
         assert!(all.iter().all(|line| line.bytes() == b"y"));
         check_formats(scene).await;
@@ -59,6 +59,8 @@ async fn that_make_a_very_long_line() {
             .await;
         let long: Vec<u8> =
             (1_000_000..).flat_map(|n: u32| format!("{n} ").into_bytes()).take(5_000_000).collect();
+        // The long one in five parts.
+        all_lines(scene, "web", 7).await;
         for bound in [None, Some(100_000), Some(usize::MAX)] {
             let tail = Tail::new().pod("web");
             let logs = scene.pods().tail(bound.map_or(tail.clone(), |bound| tail.max_line(bound)));
@@ -90,7 +92,7 @@ async fn that_make_a_very_long_line() {
 async fn that_no_newline_ends() {
     play("no-newline", LIMIT, async |scene| {
         log(scene, "echo first; printf last").await;
-        let all = lines(scene.pods().tail(Tail::new().pod("web"))).await;
+        let all = all_lines(scene, "web", 2).await;
         assert_eq!(all.iter().map(LogLine::bytes).collect::<Vec<_>>(), [&b"first"[..], b"last"]);
         // kubectl leaves it as it is; a line of ours is a line.
         let mut expected = kubectl_logs(scene, "web", "app", Ask::default()).await;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kube_ext::logs::{LogExt as _, Tail};
 use serde_json::json;
 
-use super::setup::{Ask, check, lines, ours, script};
+use super::setup::{Ask, all_lines, check, ours, script};
 use crate::exec::setup::{LIMIT, play, pod_with};
 use crate::log_node::{kubectl_logs, start};
 
@@ -18,7 +17,7 @@ async fn as_kubectl_cuts_them() {
         let completed = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
         start(scene, pod_with("web", spec, "Succeeded", &[completed])).await;
 
-        let all = lines(scene.pods().tail(Tail::new().pod("web"))).await;
+        let all = all_lines(scene, "web", 320).await;
         let numbers: Vec<_> = all.iter().map(|line| line.text().parse::<usize>().unwrap()).collect();
         assert!(numbers.into_iter().eq(1..=320));
         let second = |at: usize, seconds: i64| -> DateTime<Utc> {

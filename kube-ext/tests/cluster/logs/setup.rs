@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use kube_ext::logs::{Event, Format, LogExt as _, LogLine, LogStream, Tail};
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
+use crate::cluster::Cluster;
 use crate::exec::setup::{Scene, container};
 
 /// How long a line may take that is sure to come. Generous: the machine may be busy.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(300);
 
 /// A script as a container.
 pub(crate) fn script(name: &str, script: &str) -> Value {
@@ -63,11 +65,13 @@ impl Ask {
     }
 }
 
-/// All lines of a stream; nothing else may come but what is said of the beginning and the end of a log.
+/// All lines of a stream; nothing else may come but what is said of the beginning and the end of a log, and that a busy node has
+/// not answered.
 pub(crate) async fn lines(logs: LogStream) -> Vec<LogLine> {
     let lines = logs.try_filter_map(async |event| match event {
         Event::Line(line) => Ok(Some(line)),
         Event::Started(_) | Event::Ended(_) => Ok(None),
+        Event::Interrupted { .. } if Cluster::HAS_NODE => Ok(None),
         other => panic!("{other:?}"),
     });
     lines.try_collect().await.expect("a stream without an error")
@@ -86,10 +90,19 @@ pub(crate) async fn ours(scene: &Scene, pod: &str, container: &str, ask: Ask) ->
     print(ask.format(), &lines(logs).await)
 }
 
-/// Waits until a line has been logged.
-pub(crate) async fn until_logged(scene: &Scene, pod: &str, container: &str, pattern: &str) {
-    let mut logs = scene.pods().tail(Tail::new().pod(pod).container(container).follow());
-    logs.wait_for(pattern, SOON).await.unwrap();
+/// All lines of a pod, once there are so many. A node reads each output for itself, and can write the last lines after the end of a
+/// container: no line tells that another one is there.
+pub(crate) async fn all_lines(scene: &Scene, pod: &str, count: usize) -> Vec<LogLine> {
+    let reading = async {
+        loop {
+            let all = lines(scene.pods().tail(Tail::new().pod(pod))).await;
+            if all.len() >= count {
+                return all;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {count} lines after {SOON:?}"))
 }
 
 /// Not `assert_eq`, which would print them.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::exec::setup::{LIMIT, play, pod_with};
 use crate::log_node::{flags, print_logs};
-use crate::logs::setup::{Ask, check, lines, print, script};
+use crate::logs::setup::{Ask, all_lines, check, lines, print, script};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn container_by_container() {
@@ -18,7 +18,7 @@ async fn container_by_container() {
         });
         let completed = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
         scene.start(pod_with("web", spec, "Succeeded", &[(); 5].map(|()| completed.clone()))).await;
-        let all = lines(scene.pods().tail(Tail::new().pod("web"))).await;
+        let all = all_lines(scene, "web", 10_000).await;
         assert_eq!(all.len(), 10_000);
         for (prefix, timestamps) in [(false, false), (true, false), (true, true)] {
             let ask = Ask { prefix, timestamps, ..Ask::default() };

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use kube_ext::exec::ExitStatus;
 use kube_ext::logs::{Event, LogExt as _, Tail};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::until_logged;
 use crate::exec::setup::{LIMIT, LONG, Scene, play, pod_with};
 use crate::log_node::kubectl_logs;
-use crate::logs::setup::{Ask, check, ours, script, until_logged};
+use crate::logs::setup::{Ask, SOON, check, ours, script};
 
 const LINES: usize = 500;
 
@@ -47,10 +49,10 @@ async fn the_log_before_the_last_start() {
     .await;
 }
 
-/// Follows until a line has come of the last of so many starts; what it told, without what comes of interruptions.
-async fn follow(scene: &Scene, starts: usize) -> Vec<String> {
+/// Follows until the last line has come of so many starts, and does something when it has come of each of those before; what it
+/// told, without what comes of interruptions.
+async fn follow(scene: &Scene, starts: usize, and: impl AsyncFn(usize)) -> Vec<String> {
     let mut logs = scene.pods().tail(Tail::new().pod("web").follow());
-    let last = format!("start {} line {LINES}", starts - 1);
     let mut told = Vec::new();
     loop {
         let event = logs.try_next().await.unwrap().expect("a stream that goes on");
@@ -58,11 +60,14 @@ async fn follow(scene: &Scene, starts: usize) -> Vec<String> {
             Event::Line(line) => told.push(line.text().into_owned()),
             Event::Started(source) => told.push(format!("+ {}", source.restarts)),
             Event::Ended(source) => told.push(format!("- {}", source.restarts)),
-            Event::Interrupted { .. } => {}
+            Event::Interrupted { .. } => continue,
             other => told.push(format!("{other:?}")),
         }
-        if told.last() == Some(&last) {
-            return told;
+        let is_last = |start: &usize| told.last() == Some(&format!("start {start} line {LINES}"));
+        match (0..starts).find(is_last) {
+            Some(start) if start + 1 == starts => return told,
+            Some(start) => and(start).await,
+            None => {}
         }
     }
 }
@@ -90,15 +95,19 @@ fn check_told(found: &[String], expected: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_start_once_while_it_crashes() {
     play("crash-loop", LONG, async |scene| {
-        // It is followed before it is there.
-        let following = follow(scene, 4);
-        let starting = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            scene.create(starter("sleep 2; exit 1")).await;
+        // A log is out of reach once the start after the next has begun: each start goes on until its log has been told.
+        let go_on = async |start: usize| {
+            while !scene.sh(format!("touch /data/go-{start}")).status().await.is_ok_and(ExitStatus::success) {
+                sleep(Duration::from_millis(100)).await;
+            }
         };
-        let (told, ()) = timeout(Duration::from_secs(300), futures::future::join(following, starting))
-            .await
-            .expect("four starts in time");
+        // It is followed before it is there.
+        let following = follow(scene, 4, go_on);
+        let starting = async {
+            sleep(Duration::from_millis(500)).await;
+            scene.create(starter("until [ -e /data/go-$start ]; do sleep 0.1; done; exit 1")).await;
+        };
+        let (told, ()) = futures::future::join(following, starting).await;
         check_told(&told, &all_of(4));
     })
     .await;
@@ -110,7 +119,7 @@ async fn what_was_there_before_and_what_comes() {
         // Of the starts before, a node has one.
         scene.start(starter("[ $start = 2 ] && exec sleep 100000; sleep 2; exit 1")).await;
         until_logged(scene, "web", "app", &format!("^start 2 line {LINES}$")).await;
-        let told = timeout(Duration::from_secs(60), follow(scene, 3)).await.expect("in time");
+        let told = timeout(SOON, follow(scene, 3, async |_| ())).await.expect("in time");
         let expected: Vec<_> = all_of(3).into_iter().skip(2 * (LINES + 2)).collect();
         check_told(&told, &expected);
     })

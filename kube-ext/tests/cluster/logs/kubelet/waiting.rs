@@ -1,24 +1,25 @@
 //! Containers that have not started yet.
 
-use std::time::Duration;
-
 use futures::TryStreamExt as _;
 use kube_ext::logs::{Cause, Event, LogExt as _, LogStream, Tail};
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::until_logged;
 use crate::exec::setup::{LIMIT, container, play, pod_with, sleeper};
-use crate::logs::setup::script;
+use crate::logs::setup::{SOON, script};
 
 /// So many events, each as a word and a container, and a line's text.
 async fn next(logs: &mut LogStream, count: usize) -> Vec<String> {
     let mut told = Vec::new();
     while told.len() < count {
-        let event = timeout(Duration::from_secs(60), logs.try_next()).await.expect("in time").unwrap();
+        let event = timeout(SOON, logs.try_next()).await.expect("in time").unwrap();
         told.push(match event.expect("a stream that goes on") {
             Event::Line(line) => format!("{} {}", line.container(), line.text()),
             Event::Started(source) => format!("+ {}", source.container),
             Event::Ended(source) => format!("- {}", source.container),
+            // A busy node has not answered.
+            Event::Interrupted { .. } => continue,
             Event::Failed(error) => {
                 assert!(matches!(error.cause(), Cause::Request { .. }), "{error:?}");
                 error.to_string()
@@ -63,7 +64,7 @@ async fn a_look_at_one_that_waits() {
         missing["image"] = "kube-ext.local/missing:1".into();
         let waiting = json!({"waiting": {"reason": "ErrImageNeverPull"}});
         scene.start(pod_with("stuck", json!({"containers": [missing]}), "Pending", &[waiting])).await;
-        crate::logs::setup::until_logged(scene, "web", "setup", "^begins$").await;
+        until_logged(scene, "web", "setup", "^begins$").await;
 
         let mut logs = scene.pods().tail(Tail::new());
         let mut told = next(&mut logs, 5).await;
