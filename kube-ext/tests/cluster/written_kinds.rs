@@ -1,5 +1,7 @@
 //! Random objects of kinds other than pods, written to a server, and its rows of them.
 
+use std::time::{Duration, Instant};
+
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Node};
@@ -7,10 +9,13 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use kube_ext::columns::Columns;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::generate_kinds;
 use crate::row::ServerRow;
 use crate::support::{CONCURRENCY, TestNamespace, server_table};
+
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Creates objects as they are written here.
 async fn create(client: &Client, path: &str, objects: &[Value]) {
@@ -60,7 +65,12 @@ impl Nodes {
     pub(crate) async fn delete(self) {
         let ours = ListParams::default().labels(&self.selector());
         let nodes = Api::<Node>::all(self.client);
-        nodes.delete_collection(&DeleteParams::default(), &ours).await.expect("delete nodes");
+        // A busy server takes longer over so many than it gives an answer time.
+        let since = Instant::now();
+        while let Err(error) = nodes.delete_collection(&DeleteParams::default(), &ours).await {
+            assert!(since.elapsed() < PATIENCE, "delete nodes: {error}");
+            sleep(Duration::from_secs(1)).await;
+        }
     }
 }
 
