@@ -162,7 +162,8 @@ fn every_line_once() {
     assert!(every.len() >= 300, "{} lines", every.len());
     assert_eq!(every, (0..every.len()).map(|number| number * 100).collect::<Vec<_>>());
     let late = rows(&["--since", "1m30s"]);
-    assert!((44..200).contains(&late.len()), "{late:?}");
+    // One every two seconds, and fewer where the example is late.
+    assert!((20..200).contains(&late.len()), "{late:?}");
     assert!(late.windows(2).all(|pair| pair[1] == pair[0] + 100), "{late:?}");
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Output {
     pub(super) reader: Option<Waker>,
     /// Whether it has ever been read.
     pub(super) is_read: bool,
-    /// When it was first found to be full while something else waits.
+    /// Since when it is full while something else waits.
     pub(super) full_at: Option<Instant>,
 }
 
@@ -111,6 +111,7 @@ impl State {
         }
         // One that has been read has a reader, who may be slow.
         if !somebody_waits || output.is_read {
+            output.full_at = None;
             return Ok(false);
         }
         let full = output.full_at.get_or_insert_with(Instant::now).elapsed();

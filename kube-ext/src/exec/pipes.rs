@@ -359,9 +359,10 @@ mod tests {
 
     /// Whether a full stdout is in the way of somebody, who would wait for ever.
     fn is_in_the_way(pipes: &Pipes) -> bool {
-        assert!(!takes(pipes, b"more"));
+        let deliver = || pipes.deliver(Stream::Stdout, b"more").now_or_never();
+        deliver();
         age(pipes, UNREAD);
-        pipes.deliver(Stream::Stdout, b"more").now_or_never().is_some_and(|taken| taken.is_err())
+        deliver().is_some_and(|taken| taken.is_err())
     }
 
     #[tokio::test]
@@ -373,6 +374,8 @@ mod tests {
         assert!(is_in_the_way(&pipes));
         pipes.state().asked_at = Instant::now().checked_sub(ASKED);
         assert!(!is_in_the_way(&pipes), "that was long ago");
+        assert!(pipes.ending().is_none());
+        assert!(!takes(&pipes, b"more"), "it has not waited for a minute");
     }
 
     #[tokio::test]
