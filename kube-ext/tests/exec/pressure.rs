@@ -217,6 +217,18 @@ async fn too_much_closes_the_connection() {
     until(|| cluster.open_streams() == 0).await;
 }
 
+/// What waits on a server may be lost there: so none does, as long as there is room here.
+#[tokio::test]
+async fn output_is_taken_as_it_comes() {
+    let cluster = cluster(SIZE).await;
+    let mut child = within(command(&pods(&cluster)).spawn()).await.unwrap();
+    until(|| sent(&cluster) > 2 * SIZE as u64).await;
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let ((stdout, _), (stderr, _)) = within(join(drain(stdout), drain(stderr))).await;
+    assert!(stdout == noise(SIZE, 1) && stderr == noise(SIZE, 2));
+    assert_eq!(within(child.wait()).await.unwrap().code(), 7);
+}
+
 /// A server that has written all closes the connection. What has not got through by then is lost with whatever comes from here after
 /// that, if only a ping.
 #[tokio::test]

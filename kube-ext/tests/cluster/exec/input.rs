@@ -64,7 +64,15 @@ async fn and_as_much_back() {
         let output = scene.command("cat").input(every.clone()).output().await.unwrap();
         assert_eq!(output.stdout, every);
         let input = noise(64 * MIB);
-        let output = scene.command("cat").input(input.clone()).output().await.unwrap();
+        // A node that is busy may lose the end, and tells code 0 then (`docs/exec.md`).
+        let output = loop {
+            let output = scene.sh("cat; exit 3").input(input.clone()).output().await.unwrap();
+            assert!(input.starts_with(&output.stdout), "{} bytes", output.stdout.len());
+            if output.status.code() == 3 {
+                break output;
+            }
+            assert!(Cluster::HAS_NODE && output.status.success(), "{}", output.status);
+        };
         assert!(output.stdout == input, "{} bytes", output.stdout.len());
         // One at a time, each answered before the next.
         let mut child = spawn(scene, "while IFS= read -r line; do echo \"<$line>\"; done").await;
