@@ -24,6 +24,13 @@
 //! An exit status is one that the server has told: whatever else happens, a connection that is cut, a server that falls
 //! silent, is an [`Error`], with what had arrived.
 //!
+//! Nothing waits for ever for a server without a sign of life: it is given up after [`keepalive`](Command::keepalive), or
+//! 5 times that while there is input that it has not taken. One that lives and tells no exit status looks as if the process
+//! ran on: what must end has a [`timeout`](Command::timeout). Outputs can be read in any order ([`Child`]).
+//!
+//! The protocol is the websocket of `kubectl exec` (`v5.channel.k8s.io`, KEP-4006; `v4` for servers before Kubernetes 1.30).
+//! A user needs the verbs `get` and `create` on `pods/exec` or `pods/attach`.
+//!
 //! # What a server loses
 //! What no client can see is a server that is wrong: one that loses a connection of its own tells a success, up to Kubernetes 1.35 the
 //! API server (kubernetes/kubectl#1726), and in 1.36 the kubelet. It does so by itself if output waits on the node for some seconds
@@ -31,13 +38,6 @@
 //! runtime, and some megabytes of the end are gone. `kubectl exec` loses them, too. So all output is taken as it comes, up to
 //! [`max_output`](Command::max_output), whoever reads it when, and pings are sent only where nothing comes. Behind a reader that
 //! is later than that, or a slow network, the end of an output counts only if it can be told: by a checksum, or a last line.
-//!
-//! Nothing waits for ever for a server without a sign of life: it is given up after [`keepalive`](Command::keepalive), or
-//! 5 times that while there is input that it has not taken. One that lives and tells no exit status looks as if the process
-//! ran on: what must end has a [`timeout`](Command::timeout). Outputs can be read in any order ([`Child`]).
-//!
-//! The protocol is the websocket of `kubectl exec` (`v5.channel.k8s.io`, KEP-4006; `v4` for servers before Kubernetes 1.30).
-//! A user needs the verbs `get` and `create` on `pods/exec` or `pods/attach`.
 
 mod attach;
 mod buffers;

@@ -195,7 +195,7 @@ impl Course {
             }
             End::Cut(cause) => Then::Failed(cause),
             End::Strange if self.life != Life::HasRestarted && self.is_previous(reader).await? => {
-                (self.life, self.has_mark) = (Life::HasRestarted, false);
+                self.restarted();
                 Then::Again
             }
             End::Strange => {
@@ -210,6 +210,11 @@ impl Course {
             }
             End::Dropped => Then::Done(Outcome::Stop),
         })
+    }
+
+    /// It is the log before the last start now, whose last line is still to be asked for.
+    fn restarted(&mut self) {
+        (self.life, self.has_mark) = (Life::HasRestarted, false);
     }
 
     /// Whether the log of the start before is the one that has been read, whatever its pod's status says: it may be late.
@@ -343,9 +348,7 @@ impl Course {
         let place = self.find().await;
         match place {
             Place::Current { is_over: true } if self.life == Life::Runs => self.life = Life::HasEnded,
-            Place::Previous if self.life != Life::HasRestarted => {
-                (self.life, self.has_mark) = (Life::HasRestarted, false);
-            }
+            Place::Previous if self.life != Life::HasRestarted => self.restarted(),
             Place::Current { .. } | Place::Previous => {}
             Place::Gone | Place::NoPod => {
                 // The node ends a log that is followed when its container has ended, so that this was all.

@@ -14,6 +14,9 @@ async fn fake_answers_as_the_real_server() {
     for _ in 0..3 {
         let differing = live.iter().filter(|(scenario, steps)| recorded.get(*scenario) != Some(steps));
         let again: Vec<_> = differing.map(|(scenario, _)| scenario.clone()).collect();
+        if again.is_empty() {
+            break;
+        }
         println!("asked again: {again:?}");
         live.extend(answers(&recorded, |scenario| again.iter().any(|it| it == scenario)).await);
     }

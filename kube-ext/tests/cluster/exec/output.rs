@@ -9,8 +9,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::setup::{LONG, Scene, play};
-use crate::cluster::Cluster;
+use super::setup::{LONG, Scene, play, until_told};
 
 /// `seq 1000000 9388607`, 64 MiB, no two pieces of which are alike.
 static UP: LazyLock<Vec<u8>> = LazyLock::new(|| lines(1_000_000..=9_388_607));
@@ -53,18 +52,14 @@ fn check(name: &str, found: &[u8], expected: &[u8]) {
     assert!(found == expected, "{name}: {} bytes, the first {equal} of which are right", found.len());
 }
 
-/// What both outputs had when a command had ended with code 3. A node that is busy may lose the end of much output, and tells code 0 then,
-/// to whatever client (`docs/exec.md`): it is played again. What had come is a beginning all the same.
+/// What both outputs had in all.
 async fn whole(play: impl AsyncFn() -> (Vec<u8>, Vec<u8>, ExitStatus)) -> (Vec<u8>, Vec<u8>) {
-    loop {
+    let is_part = |(out, err): &(Vec<u8>, Vec<u8>)| UP.starts_with(out) && DOWN.starts_with(err);
+    until_told(is_part, async || {
         let (out, err, status) = play().await;
-        if status.code() == 3 {
-            return (out, err);
-        }
-        assert!(Cluster::HAS_NODE && status.success(), "{status}");
-        assert!(UP.starts_with(&out) && DOWN.starts_with(&err), "{} and {} bytes", out.len(), err.len());
-        println!("a success, {} and {} bytes", out.len(), err.len());
-    }
+        ((out, err), status)
+    })
+    .await
 }
 
 async fn check_whole(play: impl AsyncFn() -> (Vec<u8>, Vec<u8>, ExitStatus)) {
